@@ -1,0 +1,146 @@
+// Package tasks carries the scheduler's decisions over asynq.
+//
+// PostgreSQL holds the truth; a task here is only a wake-up: "attempt A may be
+// due, look". A task's ID is the row's key and its dispatch number, it is never
+// retried and never kept, so a lost Redis costs latency and a doubled task
+// costs one refused claim. The [Relay] moves outbox rows to the queue and
+// raises the dispatch number of rows that were not picked up; the [Worker]
+// runs the handlers. A handler asks, starts or refuses, and returns at once: a
+// call's life is never a task's life.
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"warmline/postgres"
+)
+
+// Kinds of wake-ups, which are also outbox kinds and asynq task types.
+const (
+	Attempt = "attempt" // an attempt may be claimed
+	Invite  = "invite"  // an invitation waits to be offered
+	Message = "message" // a message waits to be sent
+)
+
+// queue is the one asynq queue; its name must be free of braces.
+const queue = "warmline"
+
+// Outbox is what the relay needs of the store.
+type Outbox interface {
+	Relay(ctx context.Context, limit int) ([]postgres.Wake, error)
+	Relayed(ctx context.Context, rows []int64) error
+}
+
+// Relay moves outbox rows to the queue until ctx ends. When Redis is away it
+// keeps trying; the rows wait.
+func Relay(ctx context.Context, o Outbox, redis string, every time.Duration, log *slog.Logger) error {
+	client := asynq.NewClient(asynq.RedisClientOpt{Addr: redis})
+	defer client.Close()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	var trouble bool
+	for {
+		err := relayOnce(ctx, o, client)
+		if err != nil && ctx.Err() == nil && !trouble {
+			log.Warn("relaying wake-ups fails; rows wait in the outbox", "err", err)
+		}
+		if err == nil && trouble {
+			log.Info("relaying wake-ups works again")
+		}
+		trouble = err != nil
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// batch is how many rows one pass moves.
+const batch = 200
+
+func relayOnce(ctx context.Context, o Outbox, client *asynq.Client) error {
+	wakes, err := o.Relay(ctx, batch)
+	if err != nil {
+		return fmt.Errorf("reading the outbox: %w", err)
+	}
+	done := make([]int64, 0, len(wakes))
+	for _, w := range wakes {
+		if err = enqueue(ctx, client, w); err != nil {
+			break
+		}
+		done = append(done, w.Outbox)
+	}
+	if len(done) > 0 {
+		if merr := o.Relayed(ctx, done); merr != nil {
+			return errors.Join(err, fmt.Errorf("marking relayed rows: %w", merr))
+		}
+	}
+	return err
+}
+
+func enqueue(ctx context.Context, client *asynq.Client, w postgres.Wake) error {
+	_, err := client.EnqueueContext(ctx, asynq.NewTask(w.Kind, []byte(w.Key)),
+		asynq.Queue(queue), asynq.TaskID(w.Key+"/"+strconv.Itoa(w.Dispatch)),
+		asynq.MaxRetry(0), asynq.Retention(0), asynq.Timeout(time.Minute))
+	if errors.Is(err, asynq.ErrTaskIDConflict) {
+		return nil // it is there already
+	}
+	if err != nil {
+		return fmt.Errorf("waking %s %s: %w", w.Kind, w.Key, err)
+	}
+	return nil
+}
+
+// Handler takes one wake-up. It must return soon.
+type Handler func(ctx context.Context, key string) error
+
+// Worker runs handlers for wake-ups until ctx ends.
+type Worker struct {
+	Redis    string
+	Handlers map[string]Handler
+	Log      *slog.Logger
+}
+
+// Run takes wake-ups until ctx ends, then waits for running handlers.
+func (w *Worker) Run(ctx context.Context) error {
+	mux := asynq.NewServeMux()
+	for kind, h := range w.Handlers {
+		mux.HandleFunc(kind, func(ctx context.Context, t *asynq.Task) error {
+			if err := h(ctx, string(t.Payload())); err != nil {
+				// A wake-up is forgotten whatever happens: the row is the truth
+				// and the relay wakes again.
+				w.Log.Warn("wake-up", "kind", kind, "key", string(t.Payload()), "err", err)
+			}
+			return nil
+		})
+	}
+	s := asynq.NewServer(asynq.RedisClientOpt{Addr: w.Redis}, asynq.Config{
+		Concurrency: 32, Queues: map[string]int{queue: 1},
+		TaskCheckInterval: 50 * time.Millisecond, DelayedTaskCheckInterval: 500 * time.Millisecond,
+		ShutdownTimeout: 8 * time.Second, HealthCheckFunc: nil,
+		Logger: quiet{w.Log}, LogLevel: asynq.WarnLevel,
+	})
+	if err := s.Start(mux); err != nil {
+		return fmt.Errorf("starting workers: %w", err)
+	}
+	<-ctx.Done()
+	s.Shutdown()
+	return nil
+}
+
+// quiet carries asynq's own words into slog.
+type quiet struct{ log *slog.Logger }
+
+func (q quiet) Debug(args ...any) { q.log.Debug(fmt.Sprint(args...), "from", "asynq") }
+func (q quiet) Info(args ...any)  { q.log.Debug(fmt.Sprint(args...), "from", "asynq") }
+func (q quiet) Warn(args ...any)  { q.log.Warn(fmt.Sprint(args...), "from", "asynq") }
+func (q quiet) Error(args ...any) { q.log.Warn(fmt.Sprint(args...), "from", "asynq") }
+func (q quiet) Fatal(args ...any) { q.log.Error(fmt.Sprint(args...), "from", "asynq") }
