@@ -1,0 +1,37 @@
+# Two commands are enough: `make demo` and `make test`.
+# Neither needs anything but make, git and Go; what else is needed they install
+# (Debian packages as root) or say what to type.
+
+export CGO_ENABLED ?= 0
+export GOFLAGS := -mod=readonly
+
+.PHONY: demo build test check bench fmt setup-test clean
+
+demo: build            ## the main job, end to end; ARGS=--json for machines
+	@./bin/warmline demo $(ARGS)
+
+build:
+	@mkdir -p bin
+	@test -x bin/warmline || echo "compiling warmline; the first time takes a minute or two" >&2
+	@go build -trimpath -o bin/warmline ./cmd/warmline
+
+setup-test:            ## what the tests need: a C compiler for -race, PostgreSQL, espeak-ng, sipp, baresip
+	@deploy/setup-test.sh
+
+test: setup-test check ## everything, with the race detector, in random order
+	@CGO_ENABLED=1 go test -race -shuffle=on -timeout 20m ./...
+
+check:                 ## gofmt, vet, staticcheck, floors
+	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+	@go vet ./...
+	@go tool staticcheck ./...
+	@go test -count=1 .
+
+bench:                 ## benchmarks
+	@go test -run '^$$' -bench . -benchmem ./...
+
+fmt:
+	@gofmt -w $$(git ls-files '*.go')
+
+clean:
+	@rm -rf bin

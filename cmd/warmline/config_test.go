@@ -1,0 +1,69 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func writeFile(t *testing.T, text string) string {
+	t.Helper()
+	f := filepath.Join(t.TempDir(), "warmline.yaml")
+	if err := os.WriteFile(f, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestExampleConfigHasEveryKeyAndLoads(t *testing.T) {
+	const example = "../../deploy/warmline.example.yaml"
+	b, err := os.ReadFile(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loadConfig(example, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range keys(reflect.TypeFor[Config]()) {
+		if !strings.Contains(string(b), k+":") {
+			t.Errorf("key %q is not explained in %s", k, example)
+		}
+	}
+}
+
+func TestConfigErrorsSayWhereAndWhatWouldBeRight(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"a misspelt key gets its line and a suggestion", "brand: x\nlisen: 1\n", `did you mean "listen"`},
+		{"a misspelt key names its line", "brand: x\nlisen: 1\n", "[2:1]"},
+		{"a wrong type names its line", "dialer:\n  channels: many\n", "[2:13]"},
+		{"a trunk without rate", "trunks: [{name: a, addr: 'h:1', channels: 1}]\n", "trunks[0]: rate"},
+		{"digest without a realm", "trunks: [{name: a, addr: 'h:1', channels: 1, rate: 1, user: u}]\n", "realm"},
+		{"a port range the wrong way", "media: {ports: 9000-8000, ip: 127.0.0.1}\n", "media.ports"},
+		{"a short suppression key", "suppression: {key: YWJj}\n", "openssl rand"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := loadConfig(writeFile(t, tt.text), nil)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want it to contain %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestEnvironmentOverridesTheFile(t *testing.T) {
+	c, err := loadConfig(writeFile(t, "listen: 127.0.0.1:1\n"), []string{
+		"WARMLINE_LISTEN=127.0.0.1:2", "WARMLINE_DIALER_DRAIN=5s", "DATABASE_URL=postgres://x/y", "WARMLINE_DIALER_CHANNELS=7",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "127.0.0.1:2" || c.Dialer.Drain != 5*time.Second || c.DatabaseURL != "postgres://x/y" || c.Dialer.Channels != 7 {
+		t.Errorf("got %+v", c)
+	}
+	if _, err := loadConfig("", []string{"WARMLINE_DIALER_CHANNELS=many"}); err == nil || !strings.Contains(err.Error(), "WARMLINE_DIALER_CHANNELS") {
+		t.Errorf("got %v", err)
+	}
+}
