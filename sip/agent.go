@@ -1,0 +1,256 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+)
+
+// Config says where to listen and who we are.
+type Config struct {
+	Addr      string       // UDP address to listen on, as "127.0.0.1:0" or ":5060"
+	UserAgent string       // User-Agent header; "warmline" when empty
+	Log       *slog.Logger // nil discards
+	Key       []byte       // secret that marks our calls; keep it over restarts so that late answers are recognised. Random when empty
+}
+
+// Agent is our end of all trunks: one UDP socket and the calls on it.
+type Agent struct {
+	name  string
+	log   *slog.Logger
+	tags  tags
+	names names
+	door  door
+	stray strays
+
+	conn  net.PacketConn
+	laddr gosip.Addr
+	tp    *gosip.TransportLayer
+	tx    *gosip.TransactionLayer
+
+	mu     sync.Mutex
+	closed bool             // no new calls
+	ended  bool             // no new goroutines
+	calls  map[string]*Call // by Call-ID
+	stop   chan struct{}    // closed when goroutines must end
+	done   chan struct{}    // closed when Close is through
+	wg     sync.WaitGroup   // socket reader, call owners, exchanges
+
+	count counters
+}
+
+// counters are kept atomically by whoever counts.
+type counters struct {
+	dialed, answered, ended, forks, late, strangers, spoofed, unsent, lostEvents atomic.Uint64
+}
+
+// Stats counts since Listen.
+type Stats struct {
+	Dialed     uint64 // INVITEs that left
+	Answered   uint64 // calls answered
+	Ended      uint64 // calls whose Ended was delivered
+	Live       int    // calls not ended
+	Lingering  int    // ended calls kept for late packets
+	Forks      uint64 // answers of other forks, and answers that crossed our CANCEL, hung up
+	Late       uint64 // answers to forgotten calls, hung up
+	Dropped    uint64 // packets from addresses of no trunk
+	Strangers  uint64 // requests outside any call, refused
+	Spoofed    uint64 // requests and answers with a call's Call-ID but wrong tags, source or MAC
+	LostEvents uint64 // key presses nobody read in time
+}
+
+// readBuffer holds about two thousand packets while the reader is busy.
+const readBuffer = 4 << 20
+
+// Listen opens the socket and starts to read. Closing ctx closes the agent.
+func Listen(ctx context.Context, c Config) (*Agent, error) {
+	if c.UserAgent == "" {
+		c.UserAgent = "warmline"
+	}
+	if err := checkValue("user agent", c.UserAgent); err != nil {
+		return nil, err
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	setSipgo()
+	conn, err := new(net.ListenConfig).ListenPacket(ctx, "udp", c.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("listening for SIP: %w", err)
+	}
+	udp, ok := conn.LocalAddr().(*net.UDPAddr)
+	if !ok {
+		conn.Close()
+		return nil, fmt.Errorf("listening for SIP on %s: not a UDP address", c.Addr)
+	}
+	if err := conn.(*net.UDPConn).SetReadBuffer(readBuffer); err != nil {
+		c.Log.Warn("SIP socket keeps its small receive buffer", "err", err)
+	}
+	a := &Agent{
+		name:  c.UserAgent,
+		log:   c.Log,
+		tags:  newTags(c.Key),
+		conn:  conn,
+		laddr: gosip.Addr{IP: udp.IP, Port: udp.Port},
+		calls: map[string]*Call{},
+		stop:  make(chan struct{}),
+		done:  make(chan struct{}),
+	}
+	lib := newQuiet(c.Log)
+	a.tp = gosip.NewTransportLayer(net.DefaultResolver, gosip.NewParser(), nil,
+		gosip.WithTransportLayerLogger(lib), gosip.WithTransportLayerReadFilter(a.door.filter))
+	a.tx = gosip.NewTransactionLayer(a.tp,
+		gosip.WithTransactionLayerLogger(lib), gosip.WithTransactionLayerUnhandledResponseHandler(a.onStray))
+	a.tx.OnRequest(a.onRequest)
+
+	ready := &readyConn{PacketConn: conn, reading: make(chan struct{})}
+	a.wg.Go(func() {
+		if err := a.tp.ServeUDP(ready); err != nil {
+			a.log.Error("SIP socket stopped", "err", err)
+		}
+	})
+	<-ready.reading
+	context.AfterFunc(ctx, func() { a.Close() })
+	return a, nil
+}
+
+// readyConn tells when sipgo has begun to read: only then does its pool know
+// the socket, and a request sent earlier would open a second one.
+type readyConn struct {
+	net.PacketConn
+	once    sync.Once
+	reading chan struct{}
+}
+
+func (c *readyConn) ReadFrom(b []byte) (int, net.Addr, error) {
+	c.once.Do(func() { close(c.reading) })
+	return c.PacketConn.ReadFrom(b)
+}
+
+// Addr is where the agent listens.
+func (a *Agent) Addr() string { return a.conn.LocalAddr().String() }
+
+// Stats returns the counters and how many calls there are.
+func (a *Agent) Stats() Stats {
+	s := Stats{
+		Dialed: a.count.dialed.Load(), Answered: a.count.answered.Load(), Ended: a.count.ended.Load(),
+		Forks: a.count.forks.Load(), Late: a.count.late.Load(), Dropped: a.door.dropped.Load(),
+		Strangers: a.count.strangers.Load(), Spoofed: a.count.spoofed.Load(), LostEvents: a.count.lostEvents.Load(),
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, c := range a.calls {
+		if c.isOver() {
+			s.Lingering++
+		} else {
+			s.Live++
+		}
+	}
+	return s
+}
+
+// ErrClosed is Dial's error after Close.
+var ErrClosed = errors.New("sip agent is closed")
+
+// closeGrace is how long Close waits for carriers to confirm the hang-ups.
+const closeGrace = 2 * time.Second
+
+// Close hangs up every call, waits a moment for the carriers to confirm, and
+// closes the socket. It may be called more than once.
+func (a *Agent) Close() error {
+	a.mu.Lock()
+	if a.closed {
+		a.mu.Unlock()
+		<-a.done
+		return nil
+	}
+	a.closed = true
+	var calls []*Call
+	for _, c := range a.calls {
+		calls = append(calls, c)
+	}
+	a.mu.Unlock()
+	defer close(a.done)
+
+	for _, c := range calls {
+		c.Hangup("closing")
+	}
+	grace := time.NewTimer(closeGrace)
+	defer grace.Stop()
+waiting:
+	for _, c := range calls {
+		select {
+		case <-c.settled:
+		case <-grace.C:
+			break waiting
+		}
+	}
+	a.mu.Lock()
+	a.ended = true
+	a.mu.Unlock()
+	close(a.stop)
+	a.tx.Close()
+	a.tp.Close()
+	err := a.conn.Close()
+	a.wg.Wait()
+	return err
+}
+
+// spawn starts a goroutine that Close waits for, unless it is too late.
+func (a *Agent) spawn(f func()) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended {
+		return false
+	}
+	a.wg.Go(f)
+	return true
+}
+
+// enter lists a call under its Call-ID and starts its owner.
+func (a *Agent) enter(c *Call, owner func()) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return ErrClosed
+	}
+	a.calls[c.id] = c
+	a.wg.Go(owner)
+	return nil
+}
+
+func (a *Agent) leave(c *Call) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.calls, c.id)
+}
+
+func (a *Agent) find(callID string) *Call {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.calls[callID]
+}
+
+// sentBy is the address by which dest reaches us: the socket's, or on a
+// wildcard socket that of the interface the kernel would use.
+func (a *Agent) sentBy(dest netip.AddrPort) (sentBy, error) {
+	local := sentBy{host: a.laddr.IP.String(), port: a.laddr.Port}
+	if !a.laddr.IP.IsUnspecified() {
+		return local, nil
+	}
+	probe, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(dest))
+	if err != nil {
+		return sentBy{}, fmt.Errorf("finding the way to gateway %s: %w", dest, err)
+	}
+	defer probe.Close()
+	local.host = probe.LocalAddr().(*net.UDPAddr).IP.String()
+	return local, nil
+}

@@ -1,0 +1,258 @@
+package sip
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	gosip "github.com/emiago/sipgo/sip"
+)
+
+// onResponse takes what the INVITE transaction passes up.
+func (c *Call) onResponse(res *gosip.Response) {
+	c.ladder.note(false, statusLine(res))
+	switch {
+	case res.StatusCode < 200:
+		c.onProvisional(res)
+	case res.StatusCode < 300:
+		c.onAnswer(res)
+	default:
+		c.onRefusal(res)
+	}
+}
+
+// statusLine is a response as a ladder shows it.
+func statusLine(res *gosip.Response) string {
+	line := fmt.Sprintf("%d %s", res.StatusCode, printable(res.Reason))
+	if len(res.Body()) > 0 && sdpOf(res) != nil {
+		line += " (SDP)"
+	}
+	return line
+}
+
+// maxForks bounds what we remember of phones ringing in parallel.
+const maxForks = 16
+
+// onProvisional reports progress. There may be any number of them: some trunks
+// repeat 180 or 183 for as long as it rings.
+func (c *Call) onProvisional(res *gosip.Response) {
+	if !c.ringing {
+		c.ringing = true
+		if c.cancel {
+			c.sendCancel()
+		}
+	}
+	if c.isOver() || c.dialog != nil {
+		return
+	}
+	if !c.tried[res.StatusCode] && len(c.tried) < maxForks {
+		c.tried[res.StatusCode] = true
+		kind := Trying
+		if res.StatusCode == 180 {
+			kind = Ringing
+		}
+		if sdpOf(res) == nil || kind == Ringing {
+			c.emit(Event{Kind: kind, Status: res.StatusCode, Cause: causeOf(res)})
+		}
+	}
+	if res.StatusCode == 100 {
+		return
+	}
+	tag, sdp := toTag(res), sdpOf(res)
+	if _, known := c.early[tag]; known || len(c.early) < maxForks {
+		if sdp != nil || !known {
+			c.early[tag] = sdp
+		}
+	}
+	if sdp != nil && !bytes.Equal(sdp, c.heard) {
+		c.heard = sdp
+		c.emit(Event{Kind: Early, Status: res.StatusCode, SDP: sdp, Cause: causeOf(res)})
+	}
+}
+
+// onAnswer takes a 2xx. The first one, if still wanted, makes the dialog; every
+// other is a phone in a hand that must be put down again.
+func (c *Call) onAnswer(res *gosip.Response) {
+	c.final = true
+	if c.isOver() || c.dialog != nil {
+		c.onSurplus(res)
+		return
+	}
+	d, ok := c.dialogOf(res)
+	if !ok {
+		c.finish(Cause{Status: res.StatusCode, Phrase: "malformed answer", By: ByCarrier})
+		return
+	}
+	c.dialog = d
+	c.stay()
+	c.acknowledge(d, toTag(res))
+	sdp := sdpOf(res)
+	if sdp == nil { // RFC 3261 13.2.1 wants it in the 2xx; some gateways send it only in 18x
+		sdp = c.early[toTag(res)]
+	}
+	if sdp == nil {
+		sdp = c.early[""] // nor do they all tag their 18x
+	}
+	c.agent.count.answered.Add(1)
+	c.emit(Event{Kind: Answered, Status: res.StatusCode, SDP: sdp, Cause: causeOf(res)})
+}
+
+func (c *Call) dialogOf(res *gosip.Response) (*dialog, bool) {
+	return dialogOf(res, c.peer.local, c.agent.laddr, c.peer.has)
+}
+
+// acknowledge sends the ACK of a 2xx and keeps it for repetitions. It is a
+// request of its own with the INVITE's CSeq number and credentials (RFC 3261
+// 13.2.2.4).
+func (c *Call) acknowledge(d *dialog, tag string) {
+	ack := d.request(gosip.ACK, d.seq)
+	last := c.invites[len(c.invites)-1]
+	for _, name := range []string{"authorization", "proxy-authorization"} {
+		gosip.CopyHeaders(name, last, ack)
+	}
+	c.acks[tag] = ack
+	c.write(ack, "ACK")
+}
+
+// write sends a request that has no transaction.
+func (c *Call) write(req *gosip.Request, line string) {
+	c.ladder.note(true, line)
+	c.agent.send(req)
+}
+
+// again is a 2xx the transaction has passed up before, or any final response
+// that came when its transaction was gone.
+type again struct{ res *gosip.Response }
+
+func (c *Call) onAgain(res *gosip.Response) {
+	c.ladder.note(false, statusLine(res))
+	if res.StatusCode < 300 {
+		c.onSurplusOrFirst(res)
+		return
+	}
+	c.reacknowledge(res)
+}
+
+// onSurplusOrFirst: on a fast wire the first 2xx may be overtaken by another.
+func (c *Call) onSurplusOrFirst(res *gosip.Response) {
+	if c.dialog == nil && !c.isOver() {
+		c.onAnswer(res)
+		return
+	}
+	c.onSurplus(res)
+}
+
+// onSurplus takes a 2xx that is not the call's first: known by its tag, its ACK
+// was lost and goes again; else it is another fork, or it crossed our CANCEL,
+// and is acknowledged and hung up.
+func (c *Call) onSurplus(res *gosip.Response) {
+	tag := toTag(res)
+	if ack, known := c.acks[tag]; known {
+		c.write(ack, "ACK (again)")
+		return
+	}
+	d, ok := c.dialogOf(res)
+	if !ok || len(c.acks) >= maxForks {
+		return
+	}
+	c.agent.count.forks.Add(1)
+	c.acknowledge(d, tag)
+	c.bye(d, `SIP;cause=487;text="answer no longer wanted"`)
+}
+
+// reacknowledge sends the ACK of a repeated 3xx–6xx. The transaction has sent
+// the first one; it is ended then, because sipgo's would hold back every
+// further ACK for 4 s, where RFC 3261 17.1.1.2 wants one for each repetition.
+func (c *Call) reacknowledge(res *gosip.Response) {
+	for _, req := range c.invites {
+		if branch(req) == branch(res) {
+			c.write(ackOf(req, res), "ACK (again)")
+			return
+		}
+	}
+}
+
+// ackOf makes the ACK of a 3xx–6xx, part of the INVITE's transaction (RFC 3261
+// 17.1.1.3).
+func ackOf(invite *gosip.Request, res *gosip.Response) *gosip.Request {
+	ack := same(invite, gosip.ACK)
+	to := res.To()
+	if to == nil {
+		to = invite.To()
+	}
+	ack.ReplaceHeader(gosip.HeaderClone(to))
+	return ack
+}
+
+// same repeats an INVITE's identity with another method: Request-URI, Via,
+// Route, From, To, Call-ID and CSeq number, as CANCEL (RFC 3261 9.1) and the
+// ACK of a failure need.
+func same(invite *gosip.Request, method gosip.RequestMethod) *gosip.Request {
+	req := gosip.NewRequest(method, *invite.Recipient.Clone())
+	req.AppendHeader(gosip.HeaderClone(invite.Via()))
+	gosip.CopyHeaders("route", invite, req)
+	hops := gosip.MaxForwardsHeader(70)
+	req.AppendHeader(&hops)
+	req.AppendHeader(gosip.HeaderClone(invite.From()))
+	req.AppendHeader(gosip.HeaderClone(invite.To()))
+	req.AppendHeader(gosip.HeaderClone(invite.CallID()))
+	req.AppendHeader(&gosip.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: method})
+	req.SetTransport("UDP")
+	req.SetDestination(invite.Destination())
+	req.Laddr = invite.Laddr
+	req.SetBody(nil)
+	return req
+}
+
+// onRefusal takes a 3xx–6xx: once with a password if that is what is asked,
+// else the call has failed.
+func (c *Call) onRefusal(res *gosip.Response) {
+	c.ladder.note(true, "ACK")
+	c.tx.Terminate()
+	c.tx = nil
+	if !c.isOver() && (res.StatusCode == 401 || res.StatusCode == 407) && c.sendAgain(res) {
+		return
+	}
+	c.final = true
+	why := causeOf(res)
+	why.By = failureBy(why.Status, why.Q850)
+	c.finish(why)
+	c.stay()
+}
+
+// sendAgain repeats the INVITE with credentials: once, and once more when the
+// carrier says that only the nonce was stale (RFC 7616 3.3).
+func (c *Call) sendAgain(res *gosip.Response) bool {
+	last := c.invites[len(c.invites)-1]
+	next := c.invite(last.CSeq().SeqNo+1, nil)
+	credential, stale, ok := c.peer.credential(res, next)
+	if !ok || c.auths >= 2 || (c.auths == 1 && !stale) {
+		return false
+	}
+	next.AppendHeader(credential)
+	c.auths++
+	c.ringing = false
+	ctx, stop := context.WithTimeout(context.Background(), gosip.T1)
+	defer stop()
+	if err := c.send(ctx, next); err != nil {
+		c.agent.log.Debug("INVITE with credentials not sent", "call", c.id, "err", err)
+		return false
+	}
+	return true
+}
+
+// onSilence takes the end of the transaction: no response at all for 64·T1, the
+// network refusing packets, or simply the end of its time after an answer.
+func (c *Call) onSilence() {
+	err := c.tx.Err()
+	c.tx = nil
+	c.final = true
+	switch {
+	case c.isOver() || c.dialog != nil:
+	case errors.Is(err, gosip.ErrTransactionTimeout):
+		c.finish(Cause{Status: 408, Phrase: "no response from trunk", By: ByTimeout})
+	default:
+		c.finish(Cause{Status: 503, Phrase: "trunk not reachable", By: ByCarrier})
+	}
+}

@@ -1,0 +1,317 @@
+package sip
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+)
+
+// EventKind says what happened to a call.
+type EventKind string
+
+// What may happen to a call, in the order the package comment gives.
+const (
+	Trying   EventKind = "trying"   // 100, or 181–183 without SDP, once per status
+	Ringing  EventKind = "ringing"  // 180, once
+	Early    EventKind = "early"    // sound before the answer: SDP, each time it changes
+	Answered EventKind = "answered" // SDP is theirs; empty when a broken gateway sent none
+	Info     EventKind = "info"     // a key: Digit
+	Ended    EventKind = "ended"    // Cause; always the last
+)
+
+// Event is one thing that happened to a call.
+type Event struct {
+	Kind   EventKind
+	At     time.Time
+	Status int    // of the response behind it
+	SDP    []byte // for Early and Answered
+	Digit  string // for Info: 0–9 * # A–D
+	Cause  Cause  // for Ended, and what a provisional says in its Reason
+}
+
+const (
+	// eventRoom lets a slow reader fall behind by every kind of event a call
+	// has; only key presses are many, and they leave eventReserve free for
+	// what must not be lost: ringing, early, answered, ended.
+	eventRoom    = 64
+	eventReserve = 32
+
+	// mailRoom is how many in-dialog requests may wait for the call's owner;
+	// more are answered 500 with Retry-After.
+	mailRoom = 8
+)
+
+// Call is one call placed by us. Its methods may be used from any goroutine.
+type Call struct {
+	agent *Agent
+	peer  *peer
+	inv   Invite
+	id    string // Call-ID
+	tag   string // our From tag
+
+	events  chan Event
+	mail    chan any      // what others want of the owner
+	hang    chan string   // room for the one reason Hangup gives
+	settled chan struct{} // closed when ended and confirmed by the carrier
+	gone    chan struct{} // closed when the owner is gone
+	hangup  sync.Once
+	over    atomic.Bool
+	ladder  ladder
+
+	// What follows belongs to the owner goroutine.
+
+	tx       *gosip.ClientTx
+	invites  []*gosip.Request // sent so far: the first, and its repetitions with credentials
+	auths    int              // credentials given
+	tried    map[int]bool     // provisional statuses reported
+	early    map[string][]byte
+	heard    []byte // SDP last reported as early
+	ringing  bool   // a 1xx has come: CANCEL may go
+	cancel   bool   // nobody wants an answer any more
+	canceled bool   // CANCEL has gone
+	final    bool   // the INVITE has its final response, or will not get one
+
+	dialog *dialog
+	acks   map[string]*gosip.Request // by To tag: the ACK of each answer
+	remote map[string]uint32         // by To tag: last CSeq of theirs
+	held   []held
+	offer  *unacked
+	local  []byte // our SDP as they know it
+
+	exchanges int // BYE and CANCEL in flight
+	timer     *time.Timer
+	ringUntil time.Time
+	stayUntil time.Time
+	isSettled bool
+}
+
+func newCall(a *Agent, p *peer, inv Invite) *Call {
+	id := randomHex(12)
+	return &Call{
+		agent: a, peer: p, inv: inv, id: id, tag: a.tags.issue(id),
+		events:  make(chan Event, eventRoom),
+		mail:    make(chan any, mailRoom),
+		hang:    make(chan string, 1),
+		settled: make(chan struct{}),
+		gone:    make(chan struct{}),
+		tried:   map[int]bool{},
+		early:   map[string][]byte{},
+		acks:    map[string]*gosip.Request{},
+		remote:  map[string]uint32{},
+		local:   inv.SDP,
+	}
+}
+
+// ID is the call's Call-ID.
+func (c *Call) ID() string { return c.id }
+
+// Events delivers what happens to the call; it is closed after Ended.
+func (c *Call) Events() <-chan Event { return c.events }
+
+// Ladder returns the messages sent and received so far, without numbers.
+func (c *Call) Ladder() []Turn { return c.ladder.copy() }
+
+// Hangup ends the call and returns at once: CANCEL before the answer, BYE after
+// it. Ended follows at once too; the reason becomes its Cause.Phrase and goes
+// out with BYE. Only the first Hangup counts.
+func (c *Call) Hangup(reason string) {
+	c.hangup.Do(func() { c.hang <- reason })
+}
+
+func (c *Call) isOver() bool { return c.over.Load() }
+
+// post gives the owner a message; false when its mailbox is full or it is gone.
+func (c *Call) post(m any) bool {
+	select {
+	case <-c.gone:
+		return false
+	default:
+	}
+	select {
+	case c.mail <- m:
+		return true
+	default:
+		return false
+	}
+}
+
+// run is the owner: everything that happens to a call happens here, in order.
+func (c *Call) run() {
+	defer c.depart()
+	now := time.Now()
+	c.ringUntil = now.Add(c.inv.RingTimeout)
+	c.timer = time.NewTimer(c.inv.RingTimeout)
+	for !c.finished() {
+		c.arm()
+		var responses <-chan *gosip.Response
+		var done <-chan struct{}
+		if c.tx != nil {
+			responses, done = c.tx.Responses(), c.tx.Done()
+		}
+		select {
+		case res := <-responses:
+			c.onResponse(res)
+		case <-done:
+			c.onSilence()
+		case m := <-c.mail:
+			c.onMail(m)
+		case reason := <-c.hang:
+			c.onHangup(reason)
+		case now := <-c.timer.C:
+			c.onTimer(now)
+		case <-c.agent.stop:
+			return
+		}
+		c.settle()
+	}
+}
+
+// depart closes what is still open. The transaction goes last, so that nobody
+// is left blocked on giving us a response.
+func (c *Call) depart() {
+	c.timer.Stop()
+	if !c.isOver() {
+		c.finish(Cause{Status: 487, Phrase: "closing", By: ByUs})
+	}
+	if !c.isSettled {
+		close(c.settled)
+	}
+	close(c.gone)
+	c.agent.leave(c)
+	if c.tx != nil {
+		c.tx.Terminate()
+	}
+	for {
+		select {
+		case m := <-c.mail:
+			if in, ok := m.(inbound); ok {
+				in.refuse(481, "Call Does Not Exist")
+			}
+		default:
+			return
+		}
+	}
+}
+
+// finished reports whether nothing can come any more that needs an answer.
+func (c *Call) finished() bool {
+	return c.isOver() && c.exchanges == 0 && !time.Now().Before(c.stayUntil)
+}
+
+// settle tells Close when the carrier has confirmed the end.
+func (c *Call) settle() {
+	if !c.isSettled && c.isOver() && c.exchanges == 0 && c.final {
+		c.isSettled = true
+		close(c.settled)
+	}
+}
+
+// onMail sorts what others sent.
+func (c *Call) onMail(m any) {
+	switch m := m.(type) {
+	case inbound:
+		c.onRequest(m)
+	case again:
+		c.onAgain(m.res)
+	case exchanged:
+		c.exchanges--
+	}
+}
+
+// deadlines are the moments the owner must act by itself.
+func (c *Call) deadlines(yield func(time.Time)) {
+	if !c.isOver() && c.dialog == nil {
+		yield(c.ringUntil)
+	}
+	if c.isOver() && c.exchanges == 0 {
+		yield(c.stayUntil)
+	}
+	for _, h := range c.held {
+		yield(h.until)
+	}
+	if c.offer != nil {
+		yield(c.offer.next)
+	}
+}
+
+// arm sets the one timer to the nearest deadline.
+func (c *Call) arm() {
+	var next time.Time
+	c.deadlines(func(t time.Time) {
+		if next.IsZero() || t.Before(next) {
+			next = t
+		}
+	})
+	if next.IsZero() {
+		c.timer.Stop()
+		return
+	}
+	c.timer.Reset(max(0, time.Until(next)))
+}
+
+func (c *Call) onTimer(now time.Time) {
+	if !c.isOver() && c.dialog == nil && !now.Before(c.ringUntil) {
+		c.giveUp(c.timeoutCause())
+	}
+	c.releaseHeld(now)
+	c.repeatOffer(now)
+}
+
+// emit tells the reader. Key presses are dropped rather than crowd out the
+// rest, which by its nature comes only a few times.
+func (c *Call) emit(e Event) {
+	if c.isOver() {
+		return
+	}
+	if e.Kind == Info && len(c.events) >= eventRoom-eventReserve {
+		c.agent.count.lostEvents.Add(1)
+		return
+	}
+	if e.Kind == Early && len(c.events) >= eventRoom-2 {
+		c.agent.count.lostEvents.Add(1)
+		return
+	}
+	e.At = time.Now()
+	c.events <- e
+}
+
+// finish delivers Ended. The owner stays for 64·T1, the time in which answers
+// and their repetitions may still come (RFC 3261 13.2.2.4, 17.1.1.2).
+func (c *Call) finish(why Cause) {
+	if c.isOver() {
+		return
+	}
+	c.emit(Event{Kind: Ended, Status: why.Status, Cause: why})
+	c.over.Store(true)
+	close(c.events)
+	c.agent.count.ended.Add(1)
+	if c.stayUntil.IsZero() {
+		c.stay()
+	}
+	c.agent.door.admit(c.peer.ips)
+	c.agent.log.Debug("call ended", "call", c.id, "cause", why.Status, "q850", why.Q850, "by", why.By)
+}
+
+// stay prolongs the owner's life by the longest a packet may be late.
+func (c *Call) stay() { c.stayUntil = time.Now().Add(64 * gosip.T1) }
+
+// send starts an INVITE transaction; repeated 2xx come by the callback because
+// sipgo's transaction passes up only the first (RFC 6026).
+func (c *Call) send(ctx context.Context, req *gosip.Request) error {
+	tx, err := c.agent.tx.NewClientTransaction(ctx, req)
+	if err != nil {
+		return err
+	}
+	tx.OnRetransmission(func(res *gosip.Response) { c.post(again{res}) })
+	if err := tx.Init(); err != nil {
+		tx.Terminate()
+		return err
+	}
+	c.tx = tx
+	c.invites = append(c.invites, req)
+	c.ladder.note(true, "INVITE")
+	return nil
+}

@@ -1,0 +1,156 @@
+package sip
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+)
+
+// Invite is one call to place.
+type Invite struct {
+	To          string        // number, the user part of Request-URI and To
+	From        string        // caller ID; the trunk's From when empty
+	SDP         []byte        // our offer
+	RingTimeout time.Duration // how long it may ring; the trunk's when zero
+	AttemptID   string        // sent as X-Attempt, so that both sides' records meet
+
+	// OnOffer answers a new offer during the call (hold, new address) with our
+	// SDP. It runs on the call's own goroutine and must not wait; an error
+	// refuses the offer with 488 and the call goes on as it was. A nil OnOffer
+	// refuses all. An answer that arrives in an ACK, to an offer we were asked
+	// to make, is given to it too, and what it returns is then ignored.
+	OnOffer func(sdp []byte) (answer []byte, err error)
+}
+
+// Dial places a call through a trunk. It returns once the INVITE has left; an
+// error means that nothing was sent. ctx bounds only that: a call that has been
+// placed ends by Hangup.
+func (a *Agent) Dial(ctx context.Context, t Trunk, inv Invite) (*Call, error) {
+	c, err := a.prepare(ctx, t, inv)
+	if err != nil {
+		return nil, fmt.Errorf("dialing through trunk %s: %w", t.Name, err)
+	}
+	if err := c.place(ctx); err != nil {
+		return nil, fmt.Errorf("dialing through trunk %s: %w", t.Name, err)
+	}
+	a.count.dialed.Add(1)
+	return c, nil
+}
+
+// prepare checks everything that goes into headers and finds the gateway.
+func (a *Agent) prepare(ctx context.Context, t Trunk, inv Invite) (*Call, error) {
+	if err := t.check(); err != nil {
+		return nil, err
+	}
+	var err error
+	if inv.To, err = escapeUser("number", inv.To); err != nil {
+		return nil, err
+	}
+	if inv.From == "" {
+		inv.From = t.From
+	}
+	if inv.From, err = escapeUser("caller ID", inv.From); err != nil {
+		return nil, err
+	}
+	if err := checkToken("attempt ID", inv.AttemptID); err != nil {
+		return nil, err
+	}
+	if inv.RingTimeout == 0 {
+		inv.RingTimeout = t.RingTimeout
+	}
+	if inv.RingTimeout == 0 {
+		inv.RingTimeout = DefaultRingTimeout
+	}
+	p, err := a.resolve(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return newCall(a, p, inv), nil
+}
+
+// place sends the first INVITE and hands the call to its owner.
+func (c *Call) place(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	left := make(chan struct{}) // closed when the INVITE has left, or could not
+	sent := false
+	if err := c.agent.enter(c, func() {
+		<-left
+		if sent {
+			c.run()
+		}
+	}); err != nil {
+		return err
+	}
+	defer close(left)
+	if err := c.send(ctx, c.invite(1, nil)); err != nil {
+		c.agent.leave(c)
+		close(c.settled)
+		close(c.gone)
+		return err
+	}
+	sent = true
+	return nil
+}
+
+// invite writes an INVITE (RFC 3261 13.2.1). It promises nothing we cannot
+// keep: no 100rel, no timer, so no carrier may require them.
+func (c *Call) invite(seq uint32, credential gosip.Header) *gosip.Request {
+	local := c.peer.local
+	uri, to, from := c.addresses()
+	req := gosip.NewRequest(gosip.INVITE, uri)
+	req.AppendHeader(newVia(local))
+	hops := gosip.MaxForwardsHeader(70)
+	req.AppendHeader(&hops)
+	req.AppendHeader(&gosip.FromHeader{Address: from, Params: gosip.HeaderParams{{K: "tag", V: c.tag}}})
+	req.AppendHeader(&gosip.ToHeader{Address: to})
+	id := gosip.CallIDHeader(c.id)
+	req.AppendHeader(&id)
+	req.AppendHeader(&gosip.CSeqHeader{SeqNo: seq, MethodName: gosip.INVITE})
+	req.AppendHeader(c.contact())
+	if credential != nil {
+		req.AppendHeader(credential)
+	}
+	req.AppendHeader(gosip.NewHeader("Allow", allow))
+	req.AppendHeader(gosip.NewHeader("User-Agent", c.agent.name))
+	if c.inv.AttemptID != "" {
+		req.AppendHeader(gosip.NewHeader("X-Attempt", c.inv.AttemptID))
+	}
+	if len(c.inv.SDP) > 0 {
+		kind := gosip.ContentTypeHeader("application/sdp")
+		req.AppendHeader(&kind)
+		req.SetBody(c.inv.SDP)
+	}
+	address(req, c.peer.dest, c.agent.laddr)
+	return req
+}
+
+// addresses makes the three URIs of an INVITE.
+func (c *Call) addresses() (uri, to, from gosip.Uri) {
+	t := c.peer.trunk
+	host, port := t.Domain, 0
+	if host == "" {
+		host, _ = t.hostPort()
+		port = int(c.peer.dest.Port())
+	}
+	to = gosip.Uri{Scheme: "sip", User: c.inv.To, Host: host, Port: port}
+	uri = to
+	if t.UserPhone {
+		uri.UriParams = gosip.HeaderParams{{K: "user", V: "phone"}}
+	}
+	from = gosip.Uri{Scheme: "sip", User: c.inv.From, Host: t.Domain}
+	if from.Host == "" {
+		from.Host, from.Port = c.peer.local.host, c.peer.local.port
+	}
+	return uri, to, from
+}
+
+// contact is where requests inside the call reach us.
+func (c *Call) contact() *gosip.ContactHeader {
+	return &gosip.ContactHeader{Address: gosip.Uri{
+		Scheme: "sip", User: c.inv.From, Host: c.peer.local.host, Port: c.peer.local.port,
+	}}
+}

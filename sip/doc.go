@@ -1,0 +1,49 @@
+// Package sip speaks to carrier trunks: it dials, hears ringing and early
+// media, takes the answer, cancels, hangs up, and says why a call ended.
+//
+// A trunk is a gateway of a carrier. Dial sends one INVITE through it and gives
+// back a Call; from then on everything that happens to the call arrives on
+// Call.Events, in this order:
+//
+//	trying     100, 181–183 without sound: the carrier is working on it
+//	ringing    180: a phone rings
+//	early      any 18x with SDP: sound before the answer; never an answer
+//	answered   2xx: a person (or machine) took the call; SDP is theirs
+//	info       a key pressed, carried by SIP INFO
+//	ended      once, last; the channel closes behind it
+//
+// SDP passes through as bytes; this package never reads it.
+//
+// # One owner
+//
+// One goroutine owns a call from INVITE to the last retransmission. Everyone
+// else — transactions, in-dialog requests, Hangup — sends it messages. Ended is
+// delivered the moment the call is over for people, while the goroutine lingers
+// for 64·T1 to acknowledge late answers, so a caller never waits for a carrier:
+//
+//	calling ──1xx──▶ proceeding ──2xx──▶ answered ──BYE either way──▶ lingering
+//	   │                 │ hang up, ring timeout: CANCEL                  ▲
+//	   └─ hang up: CANCEL waits for the first 1xx (RFC 3261 9.1) ─────────┤
+//	   └─ 3xx–6xx, no reply at all ───────────────────────────────────────┘
+//
+// # No ghost calls
+//
+// An answer nobody waits for is still a phone in somebody's hand and a bill.
+// Every 2xx is acknowledged: a 2xx that crosses our CANCEL, a 2xx of another
+// fork, and a 2xx that comes when its call is forgotten (even by a process that
+// has died since) get ACK and BYE; a repeated 2xx of a live call gets its own
+// ACK again. The From tag carries a keyed MAC, so a stranger cannot make us
+// send requests by inventing answers.
+//
+// # Who may speak to us
+//
+// Packets from addresses that belong to no trunk in use are dropped before they
+// are parsed. In-dialog requests must come from the call's own trunk with both
+// tags. Credentials are given only to the trunk they belong to, for its realm.
+// We send only to the trunk's own addresses: a Contact or Record-Route naming
+// another address keeps its place in the request, but the packet goes to where
+// the answer came from.
+//
+// Transport and transactions are sipgo's; the INVITE usage on top of them is
+// ours, because a cancelled, forked or repeated answer must not be lost.
+package sip

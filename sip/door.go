@@ -1,0 +1,72 @@
+package sip
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+)
+
+const (
+	// admitFor is how long a trunk's address stays admitted after its last
+	// call began or ended; far longer than any call.
+	admitFor = 4 * time.Hour
+
+	// minPacket is shorter than any SIP message; what is shorter is a NAT
+	// keep-alive or noise.
+	minPacket = 32
+)
+
+// door drops packets that no trunk in use has sent, before they are parsed and
+// before sipgo keeps a pool entry for their source.
+type door struct {
+	mu       sync.RWMutex
+	admitted map[netip.Addr]time.Time
+	dropped  atomic.Uint64
+}
+
+// admit lets packets of these addresses in.
+func (d *door) admit(ips []netip.Addr) {
+	now := time.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.admitted == nil {
+		d.admitted = map[netip.Addr]time.Time{}
+	}
+	for ip, since := range d.admitted {
+		if now.Sub(since) > admitFor {
+			delete(d.admitted, ip)
+		}
+	}
+	for _, ip := range ips {
+		d.admitted[ip] = now
+	}
+}
+
+// open reports whether packets of this address come in.
+func (d *door) open(ip netip.Addr) bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	since, ok := d.admitted[ip]
+	return ok && time.Since(since) <= admitFor
+}
+
+// filter is sipgo's read filter: an empty result drops the packet. It never
+// returns an error, because an error would stop the listener.
+func (d *door) filter(info gosip.TransportReadProps, data []byte) ([]byte, error) {
+	udp, ok := info.RemoteAddr.(*net.UDPAddr)
+	if !ok || !d.open(udp.AddrPort().Addr().Unmap()) || !looksLikeSIP(data) {
+		d.dropped.Add(1)
+		return nil, nil
+	}
+	return data, nil
+}
+
+// looksLikeSIP looks at the first byte: a method or "SIP/2.0" begins with a
+// capital letter, RTP and STUN do not.
+func looksLikeSIP(data []byte) bool {
+	return len(data) >= minPacket && data[0] >= 'A' && data[0] <= 'Z'
+}

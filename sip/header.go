@@ -1,0 +1,131 @@
+package sip
+
+import (
+	"fmt"
+	"strings"
+
+	gosip "github.com/emiago/sipgo/sip"
+)
+
+// allow is what we understand, for Allow headers and the door.
+const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+
+// values returns a header's values in order, by long name in lower case.
+func values(m gosip.Message, name string) []string {
+	var all []string
+	for _, h := range m.GetHeaders(name) {
+		all = append(all, h.Value())
+	}
+	return all
+}
+
+// param finds a parameter whose name is case-insensitive (RFC 3261 7.3.1).
+func param(ps gosip.HeaderParams, name string) string {
+	for _, p := range ps {
+		if strings.EqualFold(p.K, name) {
+			return p.V
+		}
+	}
+	return ""
+}
+
+// toTag and fromTag read the dialog's tags, "" when there is none.
+func toTag(m gosip.Message) string {
+	if h := m.To(); h != nil {
+		return param(h.Params, "tag")
+	}
+	return ""
+}
+
+func fromTag(m gosip.Message) string {
+	if h := m.From(); h != nil {
+		return param(h.Params, "tag")
+	}
+	return ""
+}
+
+func callID(m gosip.Message) string {
+	if h := m.CallID(); h != nil {
+		return string(*h)
+	}
+	return ""
+}
+
+// branch reads the topmost Via's transaction identifier.
+func branch(m gosip.Message) string {
+	if h := m.Via(); h != nil {
+		return param(h.Params, "branch")
+	}
+	return ""
+}
+
+// checkValue refuses what would end a header line or start another one.
+// sipgo writes values as they are, so this is the only place that stops a
+// customer's data from becoming a header.
+func checkValue(what, s string) error {
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] == 0x7f {
+			return fmt.Errorf("%s has control character %#02x at byte %d", what, s[i], i)
+		}
+	}
+	return nil
+}
+
+// maxValue is more than any number, name or attempt ID needs.
+const maxValue = 128
+
+// escapeUser makes the user part of a SIP URI (RFC 3261 25.1): what is not
+// unreserved is percent-encoded, control characters are refused.
+func escapeUser(what, s string) (string, error) {
+	if s == "" {
+		return "", fmt.Errorf("%s is empty", what)
+	}
+	if len(s) > maxValue {
+		return "", fmt.Errorf("%s is %d bytes long, at most %d", what, len(s), maxValue)
+	}
+	if err := checkValue(what, s); err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z',
+			strings.IndexByte("-_.!~*'()+", c) >= 0:
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String(), nil
+}
+
+// checkToken refuses a value that is not visible ASCII without separators that
+// matter in headers; attempt IDs and host names are made of such characters.
+func checkToken(what, s string) error {
+	if len(s) > maxValue {
+		return fmt.Errorf("%s is %d bytes long, at most %d", what, len(s), maxValue)
+	}
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"<>;,?@\`, c) >= 0 {
+			return fmt.Errorf("%s has character %q at byte %d", what, c, i)
+		}
+	}
+	return nil
+}
+
+// quote makes a quoted-string (RFC 3261 25.1) of a value without control
+// characters.
+func quote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}
+
+// printable replaces what does not belong in a header, log line or console.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f {
+			return '?'
+		}
+		return r
+	}, s)
+}

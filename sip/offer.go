@@ -1,0 +1,118 @@
+package sip
+
+import (
+	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
+)
+
+// unacked is our 2xx to a re-INVITE until its ACK comes. The transaction does
+// not repeat a 2xx; the one who answered must (RFC 3261 13.3.1.4).
+type unacked struct {
+	held
+	res    *gosip.Response
+	asked  bool // the offer was ours, the ACK brings their answer
+	next   time.Time
+	wait   time.Duration
+	giveUp time.Time
+}
+
+// onReinvite answers a new offer, or makes one when asked for it.
+func (c *Call) onReinvite(h held) {
+	switch {
+	case c.dialog == nil: // our own INVITE is open (RFC 3261 14.2)
+		h.refuse(491, "Request Pending")
+		return
+	case c.offer != nil:
+		h.refuse(500, "Another Offer Is Open", gosip.NewHeader("Retry-After", "1"))
+		return
+	}
+	offer := sdpOf(h.req)
+	answer := c.local
+	if offer != nil {
+		var ok bool
+		if answer, ok = c.consider(h, offer); !ok {
+			return
+		}
+	}
+	c.dialog.refresh(h.req)
+	res := h.respond(200, "OK", answer, c.contact(), gosip.NewHeader("Allow", allow))
+	c.ladder.note(true, "200 OK (SDP) to INVITE")
+	now := time.Now()
+	c.offer = &unacked{held: h, res: res, asked: offer == nil, wait: gosip.T1, next: now.Add(gosip.T1), giveUp: now.Add(64 * gosip.T1)}
+}
+
+// onUpdate refreshes the session, or takes a new offer (RFC 3311).
+func (c *Call) onUpdate(h held) {
+	offer := sdpOf(h.req)
+	if offer != nil && (c.offer != nil || c.dialog == nil) {
+		h.refuse(491, "Request Pending")
+		return
+	}
+	var answer []byte
+	if offer != nil {
+		var ok bool
+		if answer, ok = c.consider(h, offer); !ok {
+			return
+		}
+	}
+	if c.dialog != nil {
+		c.dialog.refresh(h.req)
+	}
+	h.respond(200, "OK", answer, c.contact(), gosip.NewHeader("Allow", allow))
+	c.ladder.note(true, "200 OK to UPDATE")
+}
+
+// consider asks the call's media for an answer and refuses when there is none.
+func (c *Call) consider(h held, offer []byte) (answer []byte, ok bool) {
+	if c.inv.OnOffer == nil {
+		h.refuse(488, "Not Acceptable Here")
+		return nil, false
+	}
+	answer, err := c.inv.OnOffer(offer)
+	if err != nil || len(answer) == 0 {
+		c.agent.log.Debug("offer refused", "call", c.id, "err", err)
+		c.ladder.note(true, "488 Not Acceptable Here")
+		h.refuse(488, "Not Acceptable Here")
+		return nil, false
+	}
+	c.local = answer
+	return answer, true
+}
+
+// onAck ends the repetition of our 2xx.
+func (c *Call) onAck(ack *gosip.Request) {
+	if c.offer == nil || fromTag(ack) != c.offer.tag || ack.CSeq() == nil || ack.CSeq().SeqNo != c.offer.seq {
+		return
+	}
+	c.ladder.note(false, "ACK")
+	asked := c.offer.asked
+	c.offer = nil
+	if sdp := sdpOf(ack); asked && sdp != nil && c.inv.OnOffer != nil && !c.isOver() {
+		if _, err := c.inv.OnOffer(sdp); err != nil {
+			c.agent.log.Debug("answer in ACK not taken", "call", c.id, "err", err)
+		}
+	}
+}
+
+// repeatOffer sends an unacknowledged 2xx again, doubling from T1 to T2, and
+// hangs up after 64·T1.
+func (c *Call) repeatOffer(now time.Time) {
+	o := c.offer
+	if o == nil || now.Before(o.next) {
+		return
+	}
+	if c.isOver() {
+		c.offer = nil
+		return
+	}
+	if !now.Before(o.giveUp) {
+		c.offer = nil
+		c.hangUp(`SIP;cause=408;text="no ACK"`, Cause{Status: 200, Phrase: "no ACK to our answer", By: ByCarrier})
+		return
+	}
+	o.tx.Respond(o.res)
+	c.ladder.note(true, "200 OK (again)")
+	o.wait = min(2*o.wait, gosip.T2)
+	o.next = now.Add(o.wait)
+}

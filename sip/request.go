@@ -1,0 +1,96 @@
+package sip
+
+import (
+	"strings"
+
+	gosip "github.com/emiago/sipgo/sip"
+)
+
+// inbound is a request on its way to the owner of its call.
+type inbound struct {
+	req *gosip.Request
+	tx  *gosip.ServerTx
+}
+
+// respond answers with the headers every answer of ours carries.
+func (in inbound) respond(status int, phrase string, body []byte, extra ...gosip.Header) *gosip.Response {
+	res := gosip.NewResponseFromRequest(in.req, status, phrase, nil)
+	for _, h := range extra {
+		res.AppendHeader(h)
+	}
+	if len(body) > 0 {
+		kind := gosip.ContentTypeHeader("application/sdp")
+		res.AppendHeader(&kind)
+		res.SetBody(body)
+	}
+	in.tx.Respond(res) // a lost answer makes them ask again
+	return res
+}
+
+func (in inbound) refuse(status int, phrase string, extra ...gosip.Header) {
+	if !in.req.IsAck() {
+		in.respond(status, phrase, nil, extra...)
+	}
+}
+
+// onRequest is the door for requests: sipgo calls it on a goroutine per
+// request, so nothing here may depend on their order.
+func (a *Agent) onRequest(req *gosip.Request, tx *gosip.ServerTx) {
+	in := inbound{req, tx}
+	if req.IsAck() {
+		tx.Terminate() // an ACK has no answer that would end its transaction
+	}
+	c, known := a.callOf(req)
+	switch {
+	case !understood(req.Method):
+		in.refuse(405, "Method Not Allowed", gosip.NewHeader("Allow", allow))
+	case len(values(req, "require")) > 0 && !req.IsAck():
+		in.refuse(420, "Bad Extension",
+			gosip.NewHeader("Unsupported", printable(strings.Join(values(req, "require"), ", "))))
+	case toTag(req) == "":
+		a.onStranger(in)
+	case req.Method == gosip.CANCEL: // sipgo itself takes one that matches an INVITE
+		in.refuse(481, "Call Does Not Exist")
+	case !known:
+		in.refuse(481, "Call Does Not Exist")
+	case !c.post(in):
+		in.refuse(500, "Busy With This Call", gosip.NewHeader("Retry-After", "1"))
+	}
+}
+
+func understood(m gosip.RequestMethod) bool {
+	switch m {
+	case gosip.INVITE, gosip.ACK, gosip.CANCEL, gosip.BYE, gosip.OPTIONS, gosip.INFO, gosip.UPDATE:
+		return true
+	}
+	return false
+}
+
+// callOf finds the call a request belongs to: by Call-ID and our tag, and from
+// the call's own trunk. Their tag is the owner's to check.
+func (a *Agent) callOf(req *gosip.Request) (*Call, bool) {
+	c := a.find(callID(req))
+	if c == nil {
+		return nil, false
+	}
+	if toTag(req) != c.tag || !c.peer.owns(req.Source()) {
+		a.count.spoofed.Add(1)
+		return nil, false
+	}
+	return c, true
+}
+
+// onStranger answers requests outside any call. Trunks ask with OPTIONS whether
+// we live; nobody may call in.
+func (a *Agent) onStranger(in inbound) {
+	switch in.req.Method {
+	case gosip.OPTIONS:
+		in.respond(200, "OK", nil, gosip.NewHeader("Allow", allow), gosip.NewHeader("Accept", "application/sdp"))
+	case gosip.INVITE:
+		a.count.strangers.Add(1)
+		in.refuse(403, "Forbidden")
+	default: // BYE, CANCEL, INFO and UPDATE live only inside a call
+		a.count.strangers.Add(1)
+		in.refuse(481, "Call Does Not Exist")
+	}
+}

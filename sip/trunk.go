@@ -1,0 +1,139 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// Trunk is a carrier's gateway and how we are known there.
+type Trunk struct {
+	Name        string        // ours, for people and logs
+	Addr        string        // the gateway, host:port; port 5060 when left out
+	User        string        // digest user name; "" when the trunk knows us by address
+	Password    string        // digest password; given to nobody but this trunk
+	Realm       string        // digest realm the password belongs to; Domain, else Addr's host, when empty
+	From        string        // caller ID, the user part of From
+	Domain      string        // domain of Request-URI, To and From; Addr when empty
+	RingTimeout time.Duration // how long a phone may ring; DefaultRingTimeout when zero
+	UserPhone   bool          // adds ;user=phone to the Request-URI (RFC 3261 19.1.6)
+}
+
+// DefaultRingTimeout is how long a phone rings when nobody says otherwise.
+const DefaultRingTimeout = 45 * time.Second
+
+// Loopback reports whether the gateway is on this machine, as a test's is.
+func (t Trunk) Loopback() bool {
+	host, _ := t.hostPort()
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// String names the trunk without its password.
+func (t Trunk) String() string { return t.Name + " (" + t.Addr + ")" }
+
+// LogValue keeps the password out of logs.
+func (t Trunk) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+// hostPort splits Addr, filling in the default port.
+func (t Trunk) hostPort() (host, port string) {
+	host, port, err := net.SplitHostPort(t.Addr)
+	if err != nil {
+		return t.Addr, "5060"
+	}
+	return host, port
+}
+
+// realm is the only realm that gets this trunk's password.
+func (t Trunk) realm() string {
+	if t.Realm != "" {
+		return t.Realm
+	}
+	if t.Domain != "" {
+		return t.Domain
+	}
+	host, _ := t.hostPort()
+	return host
+}
+
+// check refuses a trunk that cannot be written into a request safely.
+func (t Trunk) check() error {
+	host, port := t.hostPort()
+	if host == "" {
+		return errors.New("trunk has no gateway address")
+	}
+	for _, v := range []struct{ what, s string }{
+		{"gateway address", host}, {"gateway port", port}, {"domain", t.Domain},
+	} {
+		if err := checkToken(v.what, v.s); err != nil {
+			return err
+		}
+	}
+	for _, v := range []struct{ what, s string }{
+		{"digest user", t.User}, {"digest realm", t.Realm},
+	} {
+		if err := checkValue(v.what, v.s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// peer is a trunk as the network sees it for one call.
+type peer struct {
+	trunk Trunk
+	dest  netip.AddrPort // where the INVITE goes
+	ips   []netip.Addr   // every address of the gateway's name
+	local sentBy
+}
+
+// sentBy is where the trunk reaches us: Via and Contact.
+type sentBy struct {
+	host string
+	port int
+}
+
+// owns reports whether a packet's source is this trunk.
+func (p *peer) owns(source string) bool {
+	ap, err := netip.ParseAddrPort(source)
+	if err != nil {
+		return false
+	}
+	return p.has(ap.Addr().Unmap())
+}
+
+// resolve finds the gateway's addresses and opens the door for them.
+func (a *Agent) resolve(ctx context.Context, t Trunk) (*peer, error) {
+	host, portName := t.hostPort()
+	port, err := net.LookupPort("udp", portName)
+	if err != nil {
+		return nil, fmt.Errorf("gateway port %q: %w", portName, err)
+	}
+	ips, err := a.names.lookup(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	p := &peer{trunk: t, ips: ips, dest: netip.AddrPortFrom(ips[0], uint16(port))}
+	if p.local, err = a.sentBy(p.dest); err != nil {
+		return nil, err
+	}
+	a.door.admit(ips)
+	return p, nil
+}
+
+// has reports whether an address is one of the trunk's.
+func (p *peer) has(ip netip.Addr) bool {
+	for _, known := range p.ips {
+		if known == ip {
+			return true
+		}
+	}
+	return false
+}
