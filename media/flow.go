@@ -1,0 +1,186 @@
+package media
+
+import (
+	"slices"
+	"time"
+)
+
+// A flow is everything about a leg that its shard alone may touch: what was
+// agreed, what goes out, what comes in. No lock guards it; other goroutines reach it
+// by commands to the shard.
+type flow struct {
+	terms terms
+	live  bool // a description has been accepted
+
+	out     header // the next packet's
+	packets uint64
+	octets  uint64
+	skipped uint64
+	errors  uint64
+	player  player
+
+	latch latch
+	heard reception
+	keys  keypad
+	order *reorder // only while a tap is open
+	drops Drops
+	digit int
+
+	first, last time.Duration // when RTP was taken; zero: never
+	waitFrom    time.Duration // when waiting for RTP began
+	timedOut    bool
+
+	rtcp control
+}
+
+// drain is how many datagrams one visit takes; a flood waits in the kernel, where
+// the rest of it is thrown away.
+const drain = 16
+
+// quietAfter is when a tap starts to hear silence.
+const quietAfter = 100 * time.Millisecond
+
+// visit is one packet time of a leg: take in, tell, send. No call on this path allocates.
+func (l *Leg) visit(s *shard, now time.Duration) {
+	l.receive(s, now)
+	l.settle(now)
+	l.transmit(s)
+	l.control(s, now)
+}
+
+func (l *Leg) receive(s *shard, now time.Duration) {
+	taken := uint64(0)
+	before := l.flow.drops.total()
+	for range drain {
+		n, from, ok := l.rtp.Receive(s.in[:])
+		if !ok {
+			break
+		}
+		if l.intake(s.in[:n], from, now) {
+			taken++
+		}
+	}
+	if taken > 0 {
+		s.received.Add(taken)
+	}
+	if d := l.flow.drops.total() - before; d > 0 {
+		s.dropped.Add(d)
+	}
+}
+
+// settle is what time alone brings about.
+func (l *Leg) settle(now time.Duration) {
+	f := &l.flow
+	if d := f.keys.tick(now); d != 0 {
+		l.pressed(d)
+	}
+	if f.order != nil {
+		if f.order.tap.shut.Load() {
+			f.order = nil
+		} else {
+			f.order.visit(now-f.last > quietAfter)
+		}
+	}
+	if !f.live || f.timedOut || f.terms.dir != SendRecv { // on hold, silence is right
+		return
+	}
+	limit := l.config.Timeout
+	if f.last <= f.waitFrom { // nothing since the description
+		limit = l.config.FirstTimeout
+	}
+	if now-max(f.last, f.waitFrom) >= limit {
+		f.timedOut = true
+		l.mail.post(Event{Kind: EventTimeout})
+	}
+}
+
+// transmit sends one frame: of the playlist, or silence.
+func (l *Leg) transmit(s *shard) {
+	f := &l.flow
+	if !f.live {
+		return
+	}
+	l.follow()
+	samples := f.terms.ptime * (sampleRate / 1000)
+	if !f.terms.dir.sends() || !f.latch.source.IsValid() {
+		f.out.ts += uint32(samples) // time goes on while held
+		f.out.marker = true
+		return
+	}
+	packet := s.out[:rtpHeaderSize+samples]
+	f.out.put(packet)
+	l.frame(packet[rtpHeaderSize:], f.terms.codec)
+	f.out.seq++
+	f.out.ts += uint32(samples)
+	f.out.marker = false
+	if l.rtp.Send(packet, f.latch.source) != nil {
+		f.errors++
+		return
+	}
+	f.packets++
+	f.octets += uint64(samples)
+	s.sent.Add(1)
+}
+
+// frame writes the next audio and tells when a play is over.
+func (l *Leg) frame(b []byte, codec Codec) {
+	p := &l.flow.player
+	if p.list == nil {
+		hush(b, codec)
+		return
+	}
+	if p.fill(b, codec) {
+		l.mail.post(p.list.played(p.sent))
+		l.playing.CompareAndSwap(p.list, nil)
+		*p = player{}
+	}
+}
+
+// follow looks whether Play or Stop has changed the list: it tells the end of the
+// old one and takes the new one, unless that was dropped meanwhile.
+func (l *Leg) follow() {
+	p := &l.flow.player
+	next := l.playing.Load()
+	if next == p.list {
+		return
+	}
+	if p.list != nil {
+		l.mail.post(p.list.played(p.sent))
+	}
+	*p = player{}
+	if next != nil && next.state.CompareAndSwap(listWaiting, listTaken) {
+		p.list = next
+	}
+}
+
+// skip moves time on by frames that can no longer be sent in time.
+func (f *flow) skip(frames int) {
+	f.out.ts += uint32(frames * f.terms.ptime * (sampleRate / 1000))
+	f.out.marker = true
+	f.skipped += uint64(frames)
+}
+
+// adopt makes new terms count. The latch opens again only when their address moved.
+func (l *Leg) adopt(t terms, now time.Duration) {
+	f := &l.flow
+	if !f.live || t.remote != f.terms.remote {
+		f.latch.aim(t.remote, l.config.Loopback, l.config.Sources)
+	}
+	if !f.live {
+		f.out.marker = true
+	}
+	f.terms, f.live = t, true
+	f.out.pt = uint8(t.codec)
+	f.waitFrom, f.timedOut = now, false
+}
+
+// hears tells what a payload type is under the agreed terms.
+func (t *terms) hears(pt uint8) (audio, event, ok bool) {
+	switch {
+	case slices.Contains(t.codecs, Codec(pt)):
+		return true, false, true
+	case int(pt) == t.eventIn[0], int(pt) == t.eventIn[1]:
+		return false, true, true
+	}
+	return false, false, pt == comfortNoise
+}

@@ -1,0 +1,83 @@
+package media
+
+import (
+	"net/netip"
+	"time"
+)
+
+// intake judges one datagram and tells whether it was taken. The order of the
+// questions is the order of the reasons in Drops; only a packet that passes all
+// of them changes anything but a counter.
+func (l *Leg) intake(b []byte, from netip.AddrPort, now time.Duration) bool {
+	f := &l.flow
+	if !f.live || !f.terms.dir.hears() {
+		f.drops.Early++
+		return false
+	}
+	h, payload, ok := readRTP(b)
+	if !ok || len(payload) == 0 {
+		f.drops.Malformed++
+		return false
+	}
+	audio, event, ok := f.terms.hears(h.pt)
+	if !ok {
+		f.drops.Type++
+		return false
+	}
+	if !f.latch.admit(from, h, now) {
+		f.drops.Foreign++
+		return false
+	}
+	switch f.heard.admit(h) {
+	case stranger:
+		f.drops.SSRC++
+		return false
+	case repeated, ancient:
+		f.drops.Repeated++
+		return false
+	case restarted:
+		f.keys = keypad{}
+		if f.order != nil {
+			f.order.restart()
+		}
+	}
+	l.taken(now)
+	switch {
+	case audio:
+		f.heard.time(h.ts, now)
+		if f.order != nil {
+			f.order.packet(h, Codec(h.pt), payload)
+		}
+	case event:
+		l.keys(f.keys.packet(payload, h.ts, now))
+		fallthrough
+	default:
+		if f.order != nil {
+			f.order.other(h.seq)
+		}
+	}
+	return true
+}
+
+// taken notes that the other side is there.
+func (l *Leg) taken(now time.Duration) {
+	f := &l.flow
+	if f.first == 0 {
+		f.first = now
+		l.mail.post(Event{Kind: EventFirst})
+	}
+	f.last, f.timedOut = now, false
+}
+
+func (l *Leg) keys(digits [2]byte) {
+	for _, d := range digits {
+		if d != 0 {
+			l.pressed(d)
+		}
+	}
+}
+
+func (l *Leg) pressed(digit byte) {
+	l.flow.digit++
+	l.mail.post(Event{Kind: EventDigit, Digit: string(rune(digit))})
+}

@@ -1,0 +1,234 @@
+package media
+
+import (
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Leg is the audio of one call. Its methods may be called from any goroutine;
+// the frames are its shard's business.
+type Leg struct {
+	engine *Engine
+	shard  *shard
+	config LegConfig
+	port   int
+	rtp    Packets
+	rtcp   Packets
+	mail   mailbox
+
+	plays   atomic.Uint64
+	playing atomic.Pointer[playlist]
+
+	mu     sync.Mutex // of the negotiation; never taken by the shard
+	local  description
+	agreed terms
+	tap    *Tap
+
+	closing sync.Once
+	final   Stats // set by the shard at the end
+
+	// The shard's own.
+	flow  flow
+	after *Leg // in the same slot
+	due   int64
+	phase int
+	gone  bool
+}
+
+func newLeg(e *Engine, c LegConfig, port int, rtp, rtcp Packets) *Leg {
+	start, session := random64(), random64()
+	l := &Leg{engine: e, shard: e.emptiest(), config: c, port: port, rtp: rtp, rtcp: rtcp}
+	l.mail.ch = make(chan Event, eventRoom)
+	// o= numbers stay below 2^62: some parsers use signed 64 bit.
+	l.local = description{host: e.public, port: port, session: session >> 2, version: session >> 34}
+	l.flow.out = header{seq: uint16(start), ts: uint32(start >> 16), ssrc: uint32(session ^ start>>32)}
+	l.agreed = terms{codec: c.Codecs[0], codecs: c.Codecs, eventIn: [2]int{eventPT, -1}, dir: Inactive, ptime: 20}
+	l.flow.terms = l.agreed
+	l.flow.rtcp.cname = strconv.FormatUint(random64(), 36) // RFC 7022: random, says nothing
+	return l
+}
+
+// Offer is our SDP: in an INVITE, or in the answer to a re-INVITE without SDP.
+func (l *Leg) Offer() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.offer()
+}
+
+func (l *Leg) offer() []byte {
+	return l.local.seal(l.local.head() + l.local.audio("RTP/AVP", l.config.Codecs, eventPT, 20, SendRecv))
+}
+
+// Accept takes the answer to our offer, from any provisional or final response.
+// From then on the leg sends: silence, until Play. A later answer replaces an
+// earlier one. Errors wrap ErrRejected, ErrNoCodec or ErrBadSDP and change nothing.
+func (l *Leg) Accept(answer []byte) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t, err := judgeAnswer(answer, l.config.Codecs)
+	if err != nil {
+		return fmt.Errorf("accepting SDP answer: %w", err)
+	}
+	return l.settleOn(t)
+}
+
+// Reoffer takes a re-INVITE's or UPDATE's offer and gives the answer; a hold is
+// answered as a hold. No offer asks for ours, which then wants an Accept.
+func (l *Leg) Reoffer(offer []byte) (answer []byte, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(offer) == 0 {
+		return l.offer(), nil
+	}
+	t, body, err := l.local.judgeOffer(offer, l.config.Codecs, l.agreed)
+	if err != nil {
+		return nil, fmt.Errorf("answering SDP offer: %w", err)
+	}
+	if err := l.settleOn(t); err != nil {
+		return nil, err
+	}
+	return l.local.seal(body), nil
+}
+
+// settleOn hands new terms to the shard.
+func (l *Leg) settleOn(t terms) error {
+	if t.remote.IsValid() {
+		if ip := t.remote.Addr(); l.config.Loopback && !ip.IsLoopback() {
+			return fmt.Errorf("%w: media at %s on a loopback trunk", ErrBadSDP, ip)
+		} else if ip.Is4() != l.engine.ip.Is4() && !l.engine.ip.IsUnspecified() {
+			return fmt.Errorf("%w: media at %s, ours at %s", ErrBadSDP, ip, l.engine.ip)
+		}
+	}
+	open := false
+	l.shard.do(func() {
+		if open = !l.gone; open {
+			l.adopt(t, l.shard.now())
+		}
+	})
+	if !open {
+		return ErrClosed
+	}
+	l.agreed = t
+	return nil
+}
+
+// Play replaces what is playing, from the next frame on. Clips may be shared; nil
+// ones are passed over. The ID comes back in the event that says the play is over.
+func (l *Leg) Play(clips ...*Clip) uint64 {
+	p := newPlaylist(l.plays.Add(1), clips)
+	l.put(p)
+	return p.id
+}
+
+// Stop ends what is playing; silence goes on.
+func (l *Leg) Stop() { l.put(nil) }
+
+func (l *Leg) put(p *playlist) {
+	if old := l.playing.Swap(p); old.drop() {
+		l.mail.post(old.played(0))
+	}
+}
+
+// Events are what happens on the leg, each told once. The channel is closed by
+// Close, after the last play's end has been told.
+func (l *Leg) Events() <-chan Event { return l.mail.ch }
+
+// Tap opens what the callee says, from now on; it gives the same tap until that
+// is closed.
+func (l *Leg) Tap() *Tap {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.tap != nil && !l.tap.shut.Load() {
+		return l.tap
+	}
+	t := newTap()
+	if !l.shard.do(func() {
+		if l.gone {
+			t.end()
+			return
+		}
+		l.flow.order = &reorder{tap: t}
+	}) {
+		t.end()
+	}
+	l.tap = t
+	return t
+}
+
+// Stats is the leg as it is now, or as it was at the end.
+func (l *Leg) Stats() (st Stats) {
+	if !l.shard.do(func() {
+		if st = l.final; !l.gone {
+			st = l.stats()
+		}
+	}) {
+		return l.final
+	}
+	return st
+}
+
+// Close says goodbye by RTCP, frees the ports and gives the record of the leg. It
+// may be called again.
+func (l *Leg) Close() Stats {
+	l.closing.Do(func() {
+		l.shard.do(func() {
+			if !l.gone {
+				l.finish(l.shard)
+			}
+		})
+	})
+	st := l.final
+	st.EventsLost = l.mail.lost.Load()
+	return st
+}
+
+// finish is the end of a leg, on its shard.
+func (l *Leg) finish(s *shard) {
+	if p := l.flow.player.list; p != nil {
+		l.mail.post(p.played(l.flow.player.sent))
+	}
+	if old := l.playing.Swap(nil); old.drop() {
+		l.mail.post(old.played(0))
+	}
+	if l.flow.live {
+		l.report(s.now(), true)
+	}
+	l.final = l.stats()
+	if l.flow.order != nil {
+		l.flow.order.tap.end()
+	}
+	l.mail.close()
+	_ = l.rtp.Close()
+	_ = l.rtcp.Close()
+	s.remove(l)
+	s.load.Add(-1)
+	l.engine.ports.release(l.port, time.Now())
+}
+
+// stats gathers the record; on the shard.
+func (l *Leg) stats() Stats {
+	f := &l.flow
+	st := Stats{
+		Codec: f.terms.codec, LocalPort: l.port, SSRC: f.heard.ssrc, OwnSSRC: f.out.ssrc,
+		Sent: f.packets, Skipped: f.skipped, SendErrors: f.errors,
+		Received: f.heard.total(), Lost: f.heard.lost(), Late: f.heard.late, Jitter: f.heard.jitterTime(),
+		Digits: f.digit, Dropped: f.drops.total(), Drops: f.drops,
+		RTCPSent: f.rtcp.sent, RTCPReceived: f.rtcp.taken,
+		RemoteLost: f.rtcp.lost, RemoteFraction: float64(f.rtcp.fraction) / 256,
+		RemoteJitter: time.Duration(f.rtcp.remoteJitter) * (time.Second / sampleRate),
+		RoundTrip:    f.rtcp.roundTrip, RemoteBye: f.rtcp.bye, EventsLost: l.mail.lost.Load(),
+	}
+	if f.first != 0 {
+		st.FirstRTP, st.LastRTP = l.engine.epoch.Add(f.first), l.engine.epoch.Add(f.last)
+	}
+	if f.order != nil {
+		st.TapMissed = f.order.tap.Dropped()
+	}
+	return st
+}
+
+// period is the packet time of what we send, and so of the visits.
+func (l *Leg) period() time.Duration { return time.Duration(l.flow.terms.ptime) * time.Millisecond }

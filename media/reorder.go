@@ -1,0 +1,139 @@
+package media
+
+// reorderSlots is how far ahead of a missing packet audio is held.
+const reorderSlots = 8
+
+// Held audio goes on without the missing packet after three younger ones, or
+// after three visits (60 ms) when no more come.
+const (
+	reorderHold   = 3
+	reorderVisits = 3
+)
+
+// maxGap is the most silence written for what a timestamp says is missing.
+const maxGap = 10 * frameSamples
+
+// A reorder puts packets back in order for a tap and fills what is missing with
+// silence. It exists only while a tap is open.
+type reorder struct {
+	tap     *Tap
+	slots   [reorderSlots]heldPacket
+	held    int
+	visits  int // since something was first held
+	started bool
+	next    uint16 // sequence number wanted
+	ts      uint32 // timestamp the next sample has
+	filled  int    // samples of silence written ahead of ts
+	pcm     [maxPayload]int16
+}
+
+type heldPacket struct {
+	used  bool
+	seq   uint16
+	ts    uint32
+	codec Codec
+	n     int
+	b     [maxPayload]byte
+}
+
+// restart forgets the sequence, as for a new SSRC; what is held is played out.
+func (r *reorder) restart() {
+	for r.held > 0 {
+		r.skip()
+	}
+	r.started = false
+}
+
+// packet takes one audio packet that is not a copy.
+func (r *reorder) packet(h header, codec Codec, payload []byte) {
+	if len(payload) > maxPayload {
+		return
+	}
+	if !r.started {
+		r.started, r.next, r.ts, r.filled = true, h.seq, h.ts, 0
+	}
+	ahead := h.seq - r.next
+	if ahead >= 1<<15 {
+		return // behind what has been played
+	}
+	for int(ahead) >= reorderSlots && r.held > 0 {
+		r.skip()
+		ahead = h.seq - r.next
+	}
+	if int(ahead) >= reorderSlots {
+		r.next, ahead = h.seq, 0
+	}
+	slot := &r.slots[h.seq%reorderSlots]
+	if slot.used {
+		return
+	}
+	slot.used, slot.seq, slot.ts, slot.codec = true, h.seq, h.ts, codec
+	slot.n = copy(slot.b[:], payload)
+	r.held++
+	r.flow()
+	if r.held >= reorderHold {
+		r.skip()
+	}
+}
+
+// other notes a packet that is no audio (a key press), so that its number is not waited for.
+func (r *reorder) other(seq uint16) {
+	if r.started && seq == r.next {
+		r.next++
+		r.flow()
+	}
+}
+
+// visit is called once per packet time; quiet says that nothing has come for long.
+func (r *reorder) visit(quiet bool) {
+	if r.held > 0 {
+		if r.visits++; r.visits >= reorderVisits {
+			r.skip()
+		}
+		return
+	}
+	r.visits = 0
+	if quiet {
+		clear(r.pcm[:frameSamples])
+		r.tap.write(r.pcm[:frameSamples])
+		r.filled += frameSamples
+	}
+}
+
+// skip gives up the missing packet and goes on with the first one held.
+func (r *reorder) skip() {
+	for range reorderSlots {
+		if r.slots[r.next%reorderSlots].used {
+			break
+		}
+		r.next++
+	}
+	r.flow()
+}
+
+// flow plays what is next, as far as it goes.
+func (r *reorder) flow() {
+	for r.held > 0 {
+		slot := &r.slots[r.next%reorderSlots]
+		if !slot.used {
+			return
+		}
+		r.gap(slot.ts)
+		n := slot.codec.decode(r.pcm[:], slot.b[:slot.n])
+		r.tap.write(r.pcm[:n])
+		slot.used = false
+		r.held--
+		r.visits = 0
+		r.next, r.ts = slot.seq+1, slot.ts+uint32(n)
+	}
+}
+
+// gap writes silence up to a timestamp, less what quiet visits have written.
+func (r *reorder) gap(ts uint32) {
+	missing := int(int32(ts-r.ts)) - r.filled
+	r.filled = 0
+	clear(r.pcm[:frameSamples])
+	for missing = min(missing, maxGap); missing > 0; missing -= frameSamples {
+		r.tap.write(r.pcm[:min(missing, frameSamples)])
+	}
+}
