@@ -164,7 +164,7 @@ func (g *Gateway) prepare(p person) {
 }
 
 func (c *call) onAck(m *Message, now time.Time) {
-	if m.ToTag() != c.tag || c.retry.raw == nil {
+	if m.ToTag() != c.tag || !c.answered && !c.refused {
 		return
 	}
 	c.retry.stop()
@@ -172,7 +172,7 @@ func (c *call) onAck(m *Message, now time.Time) {
 		c.rec.Acked = true
 		c.g.books.note(c.g.o, entry{Event: "acked", Status: c.rec.Status}, c.rec)
 	}
-	if !c.media.addr.IsValid() && len(m.Body) > 0 { // the answer to our offer
+	if c.sock != nil && !c.media.addr.IsValid() && len(m.Body) > 0 { // the answer to our offer
 		media, err := parseSDP(m.Body)
 		if err != nil || !media.pcma() {
 			c.g.o.Log.Warn("refusing the answer in an ACK", "call", c.rec.CallID, "err", err)

@@ -33,7 +33,7 @@ type CallRecord struct {
 	InviteAt, AnsweredAt, EndedAt time.Time
 
 	Status     int       // final status of the INVITE; 0 while there is none
-	EndedBy    string    // callee, us (the caller under test), carrier, timeout; "" while alive
+	EndedBy    string    // callee, us (the caller under test), carrier, timeout; "" while nobody hung up
 	SaidOptOut time.Time // when the person had finished asking for no more calls
 	Said       []string  // what the person said to its end
 	Keys       string    // what the person pressed

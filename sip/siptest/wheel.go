@@ -55,7 +55,9 @@ func (g *Gateway) visit(slot int, now time.Time) {
 	kept := g.wheel[slot][:0]
 	for _, c := range g.wheel[slot] {
 		if c.visit(now); c.over && now.After(c.forget) {
-			delete(g.calls, c.key)
+			if g.calls[c.key] == c { // a redial may have taken its place
+				delete(g.calls, c.key)
+			}
 			continue
 		}
 		kept = append(kept, c)
