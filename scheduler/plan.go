@@ -51,13 +51,13 @@ func Next(now time.Time, c Campaign, due []Candidate, p compliance.Policy, room 
 	var plan Plan
 	for _, d := range due {
 		if d.Attempts >= c.Retry.Max() {
-			plan.Held = append(plan.Held, Held{ContactID: d.ContactID, Reason: "freq_cap", Terminal: true,
-				Verdict: compliance.Verdict{Reason: "freq_cap", Terminal: true}})
+			plan.Held = append(plan.Held, Held{ContactID: d.ContactID, Reason: string(compliance.ReasonFrequency), Terminal: true,
+				Verdict: compliance.Verdict{Reason: compliance.ReasonFrequency, Terminal: true}})
 			continue
 		}
 		v := compliance.Decide(now, p, d.Subject)
 		if !v.Allowed {
-			plan.Held = append(plan.Held, Held{d.ContactID, v.Reason, v.Until, v.Terminal, v})
+			plan.Held = append(plan.Held, Held{d.ContactID, string(v.Reason), v.Until, v.Terminal, v})
 			continue
 		}
 		if len(plan.Calls) >= room.Lines {

@@ -34,20 +34,21 @@ const queue = "warmline"
 
 // Outbox is what the relay needs of the store.
 type Outbox interface {
-	Relay(ctx context.Context, limit int) ([]postgres.Wake, error)
+	Relay(ctx context.Context, now time.Time, limit int) ([]postgres.Wake, error)
 	Relayed(ctx context.Context, rows []int64) error
 }
 
 // Relay moves outbox rows to the queue until ctx ends. When Redis is away it
-// keeps trying; the rows wait.
-func Relay(ctx context.Context, o Outbox, redis string, every time.Duration, log *slog.Logger) error {
+// keeps trying; the rows wait. now is the world's clock: a row may be meant for
+// later.
+func Relay(ctx context.Context, o Outbox, redis string, every time.Duration, now func() time.Time, log *slog.Logger) error {
 	client := asynq.NewClient(asynq.RedisClientOpt{Addr: redis})
 	defer client.Close()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var trouble bool
 	for {
-		err := relayOnce(ctx, o, client)
+		err := relayOnce(ctx, o, client, now())
 		if err != nil && ctx.Err() == nil && !trouble {
 			log.Warn("relaying wake-ups fails; rows wait in the outbox", "err", err)
 		}
@@ -66,8 +67,8 @@ func Relay(ctx context.Context, o Outbox, redis string, every time.Duration, log
 // batch is how many rows one pass moves.
 const batch = 200
 
-func relayOnce(ctx context.Context, o Outbox, client *asynq.Client) error {
-	wakes, err := o.Relay(ctx, batch)
+func relayOnce(ctx context.Context, o Outbox, client *asynq.Client, now time.Time) error {
+	wakes, err := o.Relay(ctx, now, batch)
 	if err != nil {
 		return fmt.Errorf("reading the outbox: %w", err)
 	}
