@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -126,14 +127,14 @@ func cnHours(holidays bool) Hours {
 	return h
 }
 
-// Preset gives a built-in policy by its name.
-func Preset(name string) (Policy, bool) {
+// Preset gives a built-in policy by its name: cn-marketing, cn-service or cn-care.
+func Preset(name string) (Policy, error) {
 	for _, p := range []Policy{CNMarketing(), CNService(), CNCare()} {
 		if p.Name == name {
-			return p, true
+			return p, nil
 		}
 	}
-	return Policy{}, false
+	return Policy{}, fmt.Errorf("there is no policy %q; there are cn-marketing, cn-service and cn-care", name)
 }
 
 // Hash identifies the exact rules a verdict was given under.

@@ -7,7 +7,7 @@ import (
 )
 
 // Reason is why a contact is not made, in the words of the reports.
-type Reason string
+type Reason = string
 
 // The reasons.
 const (
