@@ -1,0 +1,90 @@
+package occasions
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Day is one day's weather in one city.
+type Day struct {
+	Date string `json:"date"` // 2006-01-02, local
+	Low  *int   `json:"low"`  // °C; a pointer, so that a missing value is not 0 degrees
+	High *int   `json:"high"`
+	Text string `json:"text,omitempty"` // 晴, 小雪 …; may be missing
+}
+
+// weatherHolds is how long a weather fact may be spoken of after it was observed.
+const weatherHolds = 6 * time.Hour
+
+// The coldest and hottest days ever measured in the country were −53.0 °C (漠河,
+// 2023) and 52.2 °C (吐鲁番, 2023); a value outside these is an error of the source.
+const (
+	coldest = -60
+	hottest = 55
+)
+
+// check refuses a day that cannot be true.
+func (d Day) check() error {
+	switch {
+	case d.Low == nil || d.High == nil:
+		return fmt.Errorf("%s: a temperature is missing", d.Date)
+	case *d.Low < coldest || *d.High > hottest:
+		return fmt.Errorf("%s: %d to %d °C cannot be", d.Date, *d.Low, *d.High)
+	case *d.Low > *d.High:
+		return fmt.Errorf("%s: the low of %d °C is above the high of %d", d.Date, *d.Low, *d.High)
+	}
+	return nil
+}
+
+func (d Day) facts() map[string]any {
+	f := map[string]any{"low": *d.Low, "high": *d.High}
+	if d.Text != "" {
+		f["text"] = d.Text
+	}
+	return f
+}
+
+// errNoDay says that a series does not reach today and tomorrow.
+var errNoDay = errors.New("the series does not have today and tomorrow")
+
+// forecast makes the occasion of a series of days. drop_48h is how far tomorrow's
+// low lies below yesterday's, or below today's where yesterday is not known:
+// the 48 hours of the cold wave standard (GB/T 21987). A rise is a drop of 0.
+func forecast(place Place, days []Day, now, observed time.Time, source string) (Occasion, error) {
+	zone := time.FixedZone("Asia/Shanghai", 8*60*60)
+	byDate := map[string]Day{}
+	for _, d := range days {
+		byDate[d.Date] = d
+	}
+	at := func(offset int) (Day, bool) {
+		d, ok := byDate[now.In(zone).AddDate(0, 0, offset).Format(time.DateOnly)]
+		return d, ok
+	}
+	today, ok := at(0)
+	tomorrow, okTomorrow := at(1)
+	if !ok || !okTomorrow {
+		return Occasion{}, errNoDay
+	}
+	before, ok := at(-1)
+	if !ok || before.check() != nil {
+		before = today
+	}
+	for _, d := range []Day{today, tomorrow} {
+		if err := d.check(); err != nil {
+			return Occasion{}, err
+		}
+	}
+	y, m, d := now.In(zone).Date()
+	until := observed.Add(weatherHolds)
+	if midnight := time.Date(y, m, d+1, 0, 0, 0, 0, zone); midnight.Before(until) {
+		until = midnight // 明天 means another day then
+	}
+	return Occasion{
+		Kind: Weather, Place: place, Source: source, ObservedAt: observed, Until: until,
+		Facts: map[string]any{
+			"drop_48h": max(*before.Low-*tomorrow.Low, 0), "today": today.facts(), "tomorrow": tomorrow.facts(),
+			"observed_at": observed, "source": source,
+		},
+	}, nil
+}
