@@ -177,3 +177,14 @@ func validTaskID(s string) bool {
 	}
 	return len(s) >= 1 && len(s) <= 128
 }
+
+// UpdateCard replaces the buttons of a task card by one grey word, such as
+// 已添加. The code comes from [Sent] or from a [TaskPressed] event; it works once
+// and lives 72 h.
+func (c *Client) UpdateCard(ctx context.Context, agentID int, responseCode, word string, members ...string) error {
+	in := map[string]any{
+		"userids": notNil(members), "agentid": agentID, "response_code": responseCode,
+		"button": map[string]string{"replace_name": word},
+	}
+	return c.call(ctx, "message/update_template_card", nil, in, nil)
+}
