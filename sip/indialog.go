@@ -12,7 +12,7 @@ const (
 	// reorderWait is how long a request waits for one with a lower CSeq: sipgo
 	// hands every datagram to its own goroutine, so two requests sent in order
 	// may reach us out of order.
-	reorderWait = 20 * time.Millisecond
+	reorderWait = 50 * time.Millisecond
 
 	// answerWait is how long a request of an unknown fork waits for the 2xx it
 	// may have overtaken.
