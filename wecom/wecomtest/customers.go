@@ -10,9 +10,8 @@ import (
 
 // person is somebody outside the corp.
 type person struct {
-	who     string // phone number, or the state when no number is known
-	id      string // external_userid
-	phone   string
+	who     string             // phone number, or the state when no number is known
+	id      string             // external_userid
 	follows map[string]*follow // by member
 	states  []string           // of the links the person was offered
 	offers  int

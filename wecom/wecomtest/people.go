@@ -45,11 +45,11 @@ func Habit(state, phone string) (adds bool, after, deletesAfter time.Duration) {
 }
 
 // meet finds or makes a person. The lock is held.
-func (s *Server) meet(who, phone string) *person {
+func (s *Server) meet(who string) *person {
 	p := s.people[who]
 	if p == nil {
 		sum := sha256.Sum256([]byte(s.o.CorpID + "|" + who))
-		p = &person{who: who, id: "wo" + hex.EncodeToString(sum[:])[:30], phone: phone, follows: map[string]*follow{}}
+		p = &person{who: who, id: "wo" + hex.EncodeToString(sum[:])[:30], follows: map[string]*follow{}}
 		s.people[who], s.byID[p.id] = p, p
 		s.order = append(s.order, who)
 	}
@@ -91,7 +91,7 @@ func (s *Server) OfferSeen(link, phone string) {
 			who = state
 		}
 		s.mu.Lock()
-		s.offered(s.meet(who, phone), "link", state)
+		s.offered(s.meet(who), "link", state)
 		s.mu.Unlock()
 		adds, after, leaves := s.o.People(state, phone)
 		if !adds || !s.pause(after) {
@@ -170,7 +170,7 @@ func (s *Server) Open(linkURL, who string) error {
 	if l == nil {
 		return fmt.Errorf("no acquisition link %q", id)
 	}
-	p := s.meet(who, "")
+	p := s.meet(who)
 	if s.quota <= 0 {
 		s.record("no_quota", p, nil)
 		return fmt.Errorf("the acquisition quota is used up")
@@ -254,7 +254,7 @@ func (s *Server) befriend(p *person, member string, way int, by, state string, m
 func (s *Server) TaskSeen(member, phone, remark string) {
 	s.start(func() {
 		s.mu.Lock()
-		s.offered(s.meet(phone, phone), "task", "")
+		s.offered(s.meet(phone), "task", "")
 		s.mu.Unlock()
 		adds, after, leaves := s.o.People("", phone)
 		if !adds || !s.pause(after) {
@@ -278,7 +278,7 @@ func (s *Server) MemberAdds(member, phone, remark string) error {
 	if !slices.Contains(s.o.Members, member) {
 		return fmt.Errorf("no member %q", member)
 	}
-	p := s.meet(phone, phone)
+	p := s.meet(phone)
 	if f := p.follows[member]; f != nil && !f.left {
 		s.record("already_friend", p, map[string]any{"member": member})
 		return nil
