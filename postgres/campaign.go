@@ -185,35 +185,3 @@ func endCampaign(ctx context.Context, tx pgx.Tx, now time.Time, id, reason strin
 	_, err := tx.Exec(ctx, refuseCampaignSQL, id, reason, now)
 	return err
 }
-
-// openSQL counts where a campaign's people and attempts are.
-const openSQL = `
-SELECT count(*) FILTER (WHERE state IN ('pending', 'waiting')),
-	count(*) FILTER (WHERE state = 'attempting'),
-	count(*) FILTER (WHERE state = 'done'),
-	min(due_at),
-	(SELECT count(*) FROM attempts WHERE campaign = $1 AND state IN ('planned', 'queued')),
-	(SELECT count(*) FROM attempts WHERE campaign = $1
-		AND state IN ('claimed', 'dialing', 'ringing', 'early_media', 'in_dialog', 'transferring'))
-FROM contact_tasks
-WHERE campaign = $1`
-
-// Backlog says what of a campaign is still to be done.
-type Backlog struct {
-	Pending    int       `json:"pending"`    // people never looked at, held or to be tried again
-	Attempting int       `json:"attempting"` // people in an attempt
-	Done       int       `json:"done"`
-	NextDue    time.Time `json:"next_due,omitzero"` // when somebody pending is looked at next
-	Queued     int       `json:"queued"`            // attempts planned and not claimed
-	Live       int       `json:"live"`              // attempts claimed or dialed, and not ended
-}
-
-// Open counts a campaign's people and attempts by where they are.
-func (db *DB) Open(ctx context.Context, campaign string) (b Backlog, err error) {
-	var due *time.Time
-	if err := db.pool.QueryRow(ctx, openSQL, campaign).Scan(&b.Pending, &b.Attempting, &b.Done, &due, &b.Queued, &b.Live); err != nil {
-		return b, fmt.Errorf("counting what is open of campaign %s: %w", campaign, err)
-	}
-	b.NextDue = instant(due)
-	return b, nil
-}

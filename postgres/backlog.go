@@ -1,0 +1,47 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Backlog says where a campaign's people and attempts are.
+type Backlog struct {
+	Pending    int       `json:"pending"`    // never looked at
+	Waiting    int       `json:"waiting"`    // held until a moment, or to be tried again
+	Attempting int       `json:"attempting"` // in an attempt
+	Done       int       `json:"done"`
+	NextDue    time.Time `json:"next_due,omitzero"` // when somebody is to be looked at next
+	Queued     int       `json:"queued"`            // attempts planned and not claimed
+	Claimed    int       `json:"claimed"`
+	Live       int       `json:"live"` // attempts dialed and not ended
+}
+
+// Open is how many people are still to be dealt with.
+func (b Backlog) Open() int { return b.Pending + b.Waiting + b.Attempting }
+
+// InFlight is how many channels the campaign has asked for or holds.
+func (b Backlog) InFlight() int { return b.Queued + b.Claimed + b.Live }
+
+// backlogSQL counts where a campaign's people and attempts are.
+const backlogSQL = `
+SELECT count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'waiting'),
+	count(*) FILTER (WHERE state = 'attempting'), count(*) FILTER (WHERE state = 'done'),
+	min(due_at),
+	(SELECT count(*) FROM attempts WHERE campaign = $1 AND state IN ('planned', 'queued')),
+	(SELECT count(*) FROM attempts WHERE campaign = $1 AND state = 'claimed'),
+	(SELECT count(*) FROM attempts WHERE campaign = $1 AND state IN ('dialing', 'ringing', 'early_media', 'in_dialog', 'transferring'))
+FROM contact_tasks
+WHERE campaign = $1`
+
+// Backlog counts a campaign's people and attempts by where they are.
+func (db *DB) Backlog(ctx context.Context, campaign string) (b Backlog, err error) {
+	var due *time.Time
+	if err := db.pool.QueryRow(ctx, backlogSQL, campaign).Scan(&b.Pending, &b.Waiting, &b.Attempting, &b.Done, &due,
+		&b.Queued, &b.Claimed, &b.Live); err != nil {
+		return b, fmt.Errorf("backlog of campaign %s: %w", campaign, err)
+	}
+	b.NextDue = instant(due)
+	return b, nil
+}
