@@ -106,11 +106,12 @@ func ParseBirthday(s string) (Birthday, error) {
 	s = strings.TrimSpace(s)
 	if m := birthdayHan.FindStringSubmatch(s); m != nil {
 		b.Leap = m[1] != ""
-		if !b.Lunar && !b.Leap && m[3] == "" && m[5] == "" && !strings.Contains(m[4], "廿") {
+		b.Month, b.Day = hanNumber(m[2]), hanNumber(m[4])
+		// 闰, 正月, 冬月, 腊月, 初 and 廿 are words of the lunar calendar alone
+		b.Lunar = b.Lunar || b.Leap || strings.ContainsAny(m[2], "正冬腊") || m[3] != "" || strings.Contains(m[4], "廿")
+		if _, err := b.checked(); err == nil && !b.Lunar && m[5] == "" {
 			return Birthday{}, errAmbiguous
 		}
-		b.Lunar = b.Lunar || b.Leap || m[3] != "" || strings.Contains(m[4], "廿")
-		b.Month, b.Day = hanNumber(m[2]), hanNumber(m[4])
 		return b.checked()
 	}
 	if b.Lunar && strings.HasPrefix(s, "闰") {
