@@ -84,8 +84,8 @@ func TestFaultATwelveRingingsThenAnAnswerIsAnAnsweredCall(t *testing.T) {
 		s.reply(invite, 180, "Ringing", "a")
 		s.reply(invite, 183, "Session Progress", "a", sdp(30000))
 	}
-	s.reply(invite, 200, "OK", "a", sdp(30000))
 	s.event(c, sip.Ringing)
+	s.reply(invite, 200, "OK", "a", sdp(30000))
 	s.event(c, sip.Answered)
 	s.requestTo("ACK", "a")
 	c.Hangup("")

@@ -303,12 +303,12 @@ func (c *Call) stay() { c.stayUntil = time.Now().Add(64 * gosip.T1) }
 func (c *Call) send(ctx context.Context, req *gosip.Request) error {
 	tx, err := c.agent.tx.NewClientTransaction(ctx, req)
 	if err != nil {
-		return err
+		return netError(err)
 	}
 	tx.OnRetransmission(func(res *gosip.Response) { c.post(again{res}) })
 	if err := tx.Init(); err != nil {
 		tx.Terminate()
-		return err
+		return netError(err)
 	}
 	c.tx = tx
 	c.invites = append(c.invites, req)

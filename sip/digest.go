@@ -63,7 +63,8 @@ func (c challenge) protection() (string, bool) {
 }
 
 // parseChallenge reads a WWW-Authenticate or Proxy-Authenticate value; false
-// for other schemes and for a challenge without realm or nonce.
+// for other schemes, for a challenge without realm or nonce, and for one that
+// could not be repeated in a header.
 func parseChallenge(s string) (challenge, bool) {
 	scheme, rest, found := strings.Cut(strings.TrimSpace(s), " ")
 	if !found || !strings.EqualFold(scheme, "Digest") {
@@ -90,6 +91,11 @@ func parseChallenge(s string) (challenge, bool) {
 			for q := range strings.SplitSeq(value, ",") {
 				c.qop = append(c.qop, strings.TrimSpace(q))
 			}
+		}
+	}
+	for _, v := range []string{c.realm, c.nonce, c.opaque} {
+		if checkValue("challenge", v) != nil {
+			return challenge{}, false
 		}
 	}
 	return c, hasRealm && c.nonce != ""

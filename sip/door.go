@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"bytes"
 	"net"
 	"net/netip"
 	"sync"
@@ -58,11 +59,27 @@ func (d *door) open(ip netip.Addr) bool {
 // returns an error, because an error would stop the listener.
 func (d *door) filter(info gosip.TransportReadProps, data []byte) ([]byte, error) {
 	udp, ok := info.RemoteAddr.(*net.UDPAddr)
-	if !ok || !d.open(udp.AddrPort().Addr().Unmap()) || !looksLikeSIP(data) {
+	if !ok || !d.open(udp.AddrPort().Addr().Unmap()) || !looksLikeSIP(data) || !cleanLines(data) {
 		d.dropped.Add(1)
 		return nil, nil
 	}
 	return data, nil
+}
+
+// cleanLines reports whether the header's lines all end in CRLF. sipgo accepts a
+// lone LF inside a value; repeated in a request of ours (a nonce, a tag, a
+// route) it would start a header line for a less careful reader.
+func cleanLines(data []byte) bool {
+	head, _, _ := bytes.Cut(data, []byte("\r\n\r\n"))
+	for i, c := range head {
+		switch {
+		case c == '\r' && (i+1 == len(head) || head[i+1] != '\n'),
+			c == '\n' && (i == 0 || head[i-1] != '\r'),
+			c == 0:
+			return false
+		}
+	}
+	return true
 }
 
 // looksLikeSIP looks at the first byte: a method or "SIP/2.0" begins with a

@@ -126,7 +126,7 @@ func (a *Agent) transact(req *gosip.Request) *gosip.Response {
 	defer stop()
 	tx, err := a.tx.Request(ctx, req)
 	if err != nil {
-		a.log.Debug("SIP request not sent", "method", req.Method.String(), "err", err)
+		a.log.Debug("SIP request not sent", "method", req.Method.String(), "err", netError(err))
 		return nil
 	}
 	defer tx.Terminate()

@@ -2,7 +2,9 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +21,16 @@ var setSipgo = sync.OnceFunc(func() {
 	gosip.UDPMTUSize = maxDatagram
 	gosip.SetDefaultLogger(slog.New(slog.DiscardHandler))
 })
+
+// netError takes what the network said out of an error of sipgo's, which also
+// quotes the request with its number.
+func netError(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op
+	}
+	return errors.New("transport failed")
+}
 
 // quiet is the log handler given to sipgo. It would log whole datagrams, with
 // numbers in them, at the rate a stranger sends them: so only its warnings pass,

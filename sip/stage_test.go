@@ -2,6 +2,7 @@ package sip_test
 
 import (
 	"context"
+	"flag"
 	"os"
 	"strings"
 	"testing"
@@ -14,8 +15,11 @@ import (
 )
 
 // TestMain shortens T1 from 500 ms, so that 64·T1 of silence is 6.4 s. T2 keeps
-// its 4 s: an ACK held back that long is one of the faults looked for.
+// its 4 s: an ACK held back that long is one of the faults looked for. The tests
+// mostly wait for each other's packets, so many run side by side.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("test.parallel", "16")
 	gosip.SetTimers(100*time.Millisecond, 4*time.Second, 5*time.Second)
 	os.Exit(m.Run())
 }

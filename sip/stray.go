@@ -109,6 +109,6 @@ func (a *Agent) dismiss(res *gosip.Response) {
 
 func (a *Agent) send(req *gosip.Request) {
 	if err := a.tp.WriteMsg(req); err != nil {
-		a.log.Debug("SIP request not sent", "method", req.Method.String(), "err", err)
+		a.log.Debug("SIP request not sent", "method", req.Method.String(), "err", netError(err))
 	}
 }

@@ -116,6 +116,9 @@ func (a *Agent) resolve(ctx context.Context, t Trunk) (*peer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway port %q: %w", portName, err)
 	}
+	if port == 0 {
+		return nil, errors.New("gateway port is 0")
+	}
 	ips, err := a.names.lookup(ctx, host)
 	if err != nil {
 		return nil, err
