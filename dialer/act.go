@@ -24,7 +24,9 @@ func (c *call) tell(e dialogs.Event, yield bool) {
 	e.At, e.Now = c.clock(), c.dialer.now()
 	actions := c.session.Step(e)
 	if yield && len(actions) > 0 {
-		c.cut()
+		if line, heard := c.cut(); line != "" { // counts for the ledger only: newer words follow
+			actions = append(actions, c.session.Step(dialogs.Event{Kind: dialogs.Said, At: e.At, Now: e.Now, LineID: line, Heard: heard})...)
+		}
 	}
 	c.perform(actions)
 }

@@ -203,9 +203,6 @@ func (c *call) answered(sdp []byte) {
 	session, actions := c.job.Tree.Start(c.job.Attempt, c.job.Facts, c.job.Ledger)
 	c.session = session
 	c.perform(actions)
-	if c.hear.events == nil {
-		c.tell(dialogs.Event{Kind: dialogs.Unheard}, false)
-	}
 }
 
 // sound handles what the leg says.

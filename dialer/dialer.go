@@ -32,7 +32,7 @@ type Dialer struct {
 	Ears    speech.Recognizer // nil hears nothing: calls go by keys
 	Log     *slog.Logger      // nil is silent
 	Now     func() time.Time  // the world's clock; nil is time.Now
-	Observe func(Live)        // told each change of each call; must not wait
+	Observe func(Live)        // told each change of each call by its goroutine; must not wait
 
 	since func(time.Time) time.Duration // monotonic; nil is time.Since, a test may be slower
 

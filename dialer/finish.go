@@ -1,6 +1,7 @@
 package dialer
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -26,6 +27,9 @@ func (c *call) finish() {
 	c.res.RTP = c.leg.Close() // the tap ends, and with it the ears
 	c.hearLastWords()
 	if c.session != nil && !ours {
+		if line != "" {
+			c.lastly(dialogs.Event{Kind: dialogs.Said, LineID: line, Heard: heard})
+		}
 		c.lastly(dialogs.Event{Kind: dialogs.Bye, LineID: line, Heard: heard})
 	}
 	c.awaitRefusal()
@@ -111,7 +115,7 @@ func (c *call) result() Result {
 		r.Outcome, r.Heard = "", nil
 	}
 	r.AnsweredBy = c.answeredBy()
-	slices.SortStableFunc(r.Transcript, func(a, b Turn) int { return int(a.At - b.At) })
+	slices.SortStableFunc(r.Transcript, func(a, b Turn) int { return cmp.Compare(a.At, b.At) })
 	return *r
 }
 
@@ -122,6 +126,7 @@ func (c *call) conversation() {
 	}
 	r, o := &c.res, c.session.Outcome()
 	r.Outcome, r.Grade, r.Tags = o.Name, o.Grade, o.Tags
+	r.Heard = o.Heard
 	r.Slots, r.Variants = o.Slots, o.Variants
 	r.OptOut = r.OptOut || o.OptOut
 	if r.Callback.IsZero() {
@@ -133,7 +138,6 @@ func (c *call) conversation() {
 	if r.OptOut {
 		r.Outcome = "opt_out"
 	}
-	r.Heard = c.floor.heard
 	r.Journal = c.session.Journal()
 }
 
@@ -144,10 +148,10 @@ func (c *call) disposition() string {
 		return c.fault
 	case c.machine != "":
 		return c.machine
+	case c.dropped && c.hear.words == 0 && !c.floor.reached:
+		return Abandoned
 	case c.res.RTP.Received == 0 && c.hear.words == 0:
 		return NoMedia
-	case c.dropped && c.hear.words == 0 && len(c.floor.heard) == 0:
-		return Abandoned
 	}
 	if c.session != nil {
 		if d := c.session.Outcome().Disposition; d != "" {

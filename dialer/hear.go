@@ -13,7 +13,7 @@ const (
 	// bargeAfter is how long speech must last to stop a line: shorter is a
 	// cough, a click or an echo.
 	bargeAfter = 250 * time.Millisecond
-	// window is how long we listen when the tree does not say.
+	// defaultWindow is how long we listen when the tree does not say.
 	defaultWindow = 5 * time.Second
 	// settle is how long words may come after somebody fell quiet.
 	settle = 1200 * time.Millisecond
@@ -82,9 +82,9 @@ func (c *call) forgetEarly() {
 func (c *call) heard(e speech.Event, ok bool) {
 	switch {
 	case !ok || e.Kind == speech.Failed:
-		c.hear.events = nil
-		if c.session != nil && !c.hanging {
-			c.tell(dialogs.Event{Kind: dialogs.Unheard}, false)
+		c.hear.events, c.hear.voicing = nil, false
+		if c.hear.open {
+			c.window.Reset(max(0, time.Until(c.hear.until)))
 		}
 	case c.hanging:
 	case !c.res.Answered:
@@ -131,9 +131,15 @@ func (c *call) voiceEnded() {
 // interrupted stops a line that somebody has been speaking over.
 func (c *call) interrupted() {
 	if c.hear.voicing && c.yields() {
-		line, heard := c.cut()
-		c.tell(dialogs.Event{Kind: dialogs.Barge, LineID: line, Heard: heard}, false)
+		c.yield()
 	}
+}
+
+// yield stops speaking and tells the tree who interrupted what.
+func (c *call) yield() {
+	line, heard := c.cut()
+	c.tell(dialogs.Event{Kind: dialogs.Barge, LineID: line, Heard: heard}, false)
+	c.tell(dialogs.Event{Kind: dialogs.Said, LineID: line, Heard: heard}, false)
 }
 
 // yields reports whether what is being said now may be cut off by a voice. A
@@ -181,8 +187,7 @@ func (c *call) turn(e dialogs.Event) {
 		return
 	}
 	if c.yields() {
-		line, heard := c.cut()
-		c.tell(dialogs.Event{Kind: dialogs.Barge, LineID: line, Heard: heard}, false)
+		c.yield()
 		c.closeWindow()
 	}
 	if p := c.floor.playing; p != nil {
@@ -228,5 +233,9 @@ func (c *call) windowClosed() {
 		return
 	}
 	c.closeWindow()
-	c.tell(dialogs.Event{Kind: dialogs.Silence}, false)
+	kind := dialogs.Silence
+	if c.hear.events == nil { // they may have said anything
+		kind = dialogs.Unheard
+	}
+	c.tell(dialogs.Event{Kind: kind}, false)
 }

@@ -42,8 +42,8 @@ type Door interface {
 	Progress(attempt, state string)
 }
 
-// States of an attempt that Progress and Live name (facts of the attempt's own
-// state machine; the rest of it belongs to the house).
+// States of an attempt that Progress and Live name; the rest of the attempt's
+// states belong to the house.
 const (
 	Dialing    = "dialing"
 	Ringing    = "ringing"

@@ -30,7 +30,7 @@ type floor struct {
 	playing   *playlist
 	batch     int             // of the preparation that still counts
 	then      *dialogs.Action // listen or hangup, once everything is said
-	heard     []dialogs.HeardLine
+	reached   bool            // some line was heard past half
 }
 
 // playlist is what the leg is playing.
@@ -186,9 +186,7 @@ func (c *call) account() (line string, share float64) {
 			at := p.beganAt + time.Duration(begin)*frame
 			c.res.Transcript = append(c.res.Transcript, Turn{At: at, Who: "bot", Text: l.Text()})
 		}
-		if got > 0.5 && !l.Plain {
-			c.floor.heard = append(c.floor.heard, dialogs.HeardLine{Line: l.ID, Hook: l.Hook})
-		}
+		c.floor.reached = c.floor.reached || got > 0.5
 		begin = p.ends[i]
 	}
 	return line, share
