@@ -74,6 +74,8 @@ func (c *call) listen() {
 		c.rec.RTPIn++
 		if pt == payloadPCMA && loud(payload) {
 			c.voiced++
+		} else {
+			c.silent++
 		}
 	}
 }
@@ -105,7 +107,7 @@ func (c *call) frame(now time.Time) {
 	n := min(frameSamples, len(c.out))
 	c.sendRTP(c.tx.audio(c.out[:n]))
 	c.out = c.out[n:]
-	c.voiced = 0 // nobody listens while speaking
+	c.voiced, c.silent = 0, 0 // nobody listens while speaking
 	if len(c.out) == 0 && c.started {
 		c.spoke(now)
 	}
@@ -127,8 +129,8 @@ func (c *call) utter(text string, tail []byte, then func(time.Time)) {
 
 // attend lets the person hear what came and do what they do next.
 func (c *call) attend(now time.Time) {
-	next, due := c.ear.hear(c.voiced)
-	c.voiced = 0
+	next, due := c.ear.hear(c.voiced, c.silent)
+	c.voiced, c.silent = 0, 0
 	if !due {
 		return
 	}

@@ -38,6 +38,7 @@ type call struct {
 	nextFrame time.Time
 	ear       listener
 	voiced    int    // voiced packets since the last frame
+	silent    int    // and the others
 	text      string // being said, or about to be
 	started   bool
 	out       []byte // what is left of it

@@ -14,7 +14,7 @@ func brief(t *testing.T, bend ...func(*Options)) *Gateway {
 	t.Helper()
 	o := Options{
 		Ring: 400 * time.Millisecond, Pace: 2, Quiet: 200 * time.Millisecond, Patience: 3 * time.Second,
-		Voice: func(string) []byte { return tone(500, 300*time.Millisecond) },
+		Voice: func(string) []byte { return tone(500, 240*time.Millisecond) },
 	}
 	for _, b := range bend {
 		b(&o)
@@ -37,6 +37,7 @@ type verdict struct {
 }
 
 func TestEachPersonDoesWhatTheTableSays(t *testing.T) {
+	t.Parallel()
 	g := brief(t)
 	agreed := []string{"对我是", "挺好的", "可以啊", "好的再见"}
 	want := map[string]verdict{
@@ -78,6 +79,7 @@ func TestEachPersonDoesWhatTheTableSays(t *testing.T) {
 	for _, c := range Cases() {
 		u := newUAC(t, g, "13800138"+c.Suffix)
 		u.cancel = want[c.Name].Status == 487 || c.Name == "late-answer"
+		u.replies = len(want[c.Name].Said) + len(want[c.Name].Keys)
 		callers[c.Name] = u
 		calling.Go(func() { u.run(ctx) })
 	}
@@ -112,21 +114,27 @@ func checkWitness(t *testing.T, c Case, u *uac, r CallRecord) {
 	if r.EndedAt.IsZero() || r.AnsweredAt.IsZero() != (r.Status != 200) {
 		t.Errorf("answered at %v, ended at %v, status %d", r.AnsweredAt, r.EndedAt, r.Status)
 	}
-	if u.rtpIn > r.RTPOut || r.RTPOut-u.rtpIn > 5 || r.RTPIn > u.rtpOut || u.rtpOut-r.RTPIn > 5 {
-		t.Errorf("RTP: caller got %d of %d, gateway got %d of %d", u.rtpIn, r.RTPOut, r.RTPIn, u.rtpOut)
+	// A first packet may overtake the SDP that says where it comes from.
+	if r.RTPOut-u.rtpIn > 2 || u.rtpIn > r.RTPOut || u.seqGaps > 0 {
+		t.Errorf("caller got %d RTP packets of %d, with %d gaps", u.rtpIn, r.RTPOut, u.seqGaps)
 	}
-	if u.seqGaps > 0 {
-		t.Errorf("%d gaps in the sequence numbers", u.seqGaps)
+	if r.RTPIn > u.rtpOut || r.EndedBy == "us" && !u.cancel && r.RTPIn != u.rtpOut {
+		t.Errorf("gateway got %d RTP packets of %d", r.RTPIn, u.rtpOut)
 	}
 	if u.digits != r.Keys {
 		t.Errorf("caller heard keys %q, the person pressed %q", u.digits, r.Keys)
 	}
+	if alive := r.EndedAt.Sub(r.AnsweredAt); c.Name == "agrees" {
+		if paced := int(alive / frameTime); r.RTPOut < paced-25 || r.RTPOut > paced+5 {
+			t.Errorf("%d packets sent in %v, want about %d", r.RTPOut, alive, paced)
+		}
+	}
 	switch {
 	case c.Name == "no-media" && u.rtpIn != 0:
 		t.Errorf("%d RTP packets from a line without media", u.rtpIn)
-	case len(r.Said) > 0 && u.loudIn < 14*len(r.Said):
+	case len(r.Said) > 0 && u.loudIn < 11*len(r.Said):
 		t.Errorf("%d voiced packets for %d sentences", u.loudIn, len(r.Said))
-	case personFor(r.Number).early != "" && u.early < 30:
+	case personFor(r.Number).early != "" && u.early < 20:
 		t.Errorf("%d packets of early media, want the announcement twice", u.early)
 	case c.Name == "183-storm" && len(u.provisional) != 16:
 		t.Errorf("provisionals = %v, want 100 and fifteen 183", u.provisional)

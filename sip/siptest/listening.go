@@ -12,20 +12,35 @@ type listener struct {
 	wait     time.Duration // quiet that ends the bot's turn
 	patience time.Duration // quiet that ends the call
 
-	heard time.Duration // the bot's speech since this person last acted
-	quiet time.Duration // silence since anybody spoke
+	heard   time.Duration // the bot's speech since this person last acted
+	quiet   time.Duration // silence received since anybody spoke
+	idle    time.Duration // time since anybody spoke
+	missing time.Duration // time since the last packet
 }
 
-// hear takes the next 20 ms, in which so many voiced packets came, and returns
-// what the person does now, if anything.
-func (l *listener) hear(voiced int) (line, bool) {
-	if voiced > 0 {
+// unsent is how long no packet must come before that too counts as silence: a
+// caller may suppress silence, but one that merely stalls has not finished its
+// sentence.
+const unsent = time.Second
+
+// hear takes the next 20 ms, in which so many voiced and silent packets came,
+// and returns what the person does now, if anything.
+func (l *listener) hear(voiced, silent int) (line, bool) {
+	l.idle += frameTime
+	l.missing += frameTime
+	if voiced+silent > 0 {
+		l.missing = 0
+	}
+	switch {
+	case voiced > 0:
 		l.heard += time.Duration(voiced) * frameTime
-		l.quiet = 0
-	} else {
+		l.quiet, l.idle = 0, 0
+	case silent > 0:
+		l.quiet += time.Duration(silent) * frameTime
+	case l.missing > unsent:
 		l.quiet += frameTime
 	}
-	if l.quiet >= l.patience {
+	if l.idle >= l.patience {
 		return line{hang: true}, true
 	}
 	if len(l.lines) == 0 || !l.due(l.lines[0]) {
@@ -47,4 +62,4 @@ func (l *listener) due(n line) bool {
 }
 
 // acted starts the next turn, after the person's own words or keys.
-func (l *listener) acted() { l.heard, l.quiet = 0, 0 }
+func (l *listener) acted() { l.heard, l.quiet, l.idle = 0, 0, 0 }

@@ -20,7 +20,7 @@ func (g *Gateway) receive(d datagram, now time.Time) {
 	}
 	if err != nil {
 		g.books.malformed++
-		g.o.Log.Warn("refusing a datagram", "from", d.from, "err", err)
+		g.o.Log.Warn("refusing a datagram", "from", d.from, "bytes", len(d.raw)) // err may quote a number
 		return
 	}
 	m.Source = d.from

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync/atomic"
 )
 
 // socket is a UDP socket with a reader of its own, where there are no raw
@@ -13,7 +14,7 @@ import (
 type socket struct {
 	conn *net.UDPConn
 	port int
-	to   netip.AddrPort
+	to   atomic.Pointer[netip.AddrPort]
 	in   chan []byte // 64 packets: more than a second, then the newest are lost
 	done chan struct{}
 }
@@ -32,9 +33,12 @@ func (s *socket) pump() {
 	defer close(s.done)
 	for {
 		b := make([]byte, 1500)
-		n, _, err := s.conn.ReadFromUDPAddrPort(b)
+		n, from, err := s.conn.ReadFromUDPAddrPort(b)
 		if err != nil {
 			return
+		}
+		if to := s.to.Load(); to == nil || *to != netip.AddrPortFrom(from.Addr().Unmap(), from.Port()) {
+			continue
 		}
 		select {
 		case s.in <- b[:n]:
@@ -43,15 +47,16 @@ func (s *socket) pump() {
 	}
 }
 
-// aim sets where write sends.
-func (s *socket) aim(a netip.AddrPort) { s.to = a }
+// aim sets where write sends and what alone read hears.
+func (s *socket) aim(a netip.AddrPort) { s.to.Store(&a) }
 
 // write sends one packet; like any network it may lose it.
 func (s *socket) write(b []byte) bool {
-	if !s.to.IsValid() {
+	to := s.to.Load()
+	if to == nil {
 		return false
 	}
-	_, err := s.conn.WriteToUDPAddrPort(b, s.to)
+	_, err := s.conn.WriteToUDPAddrPort(b, *to)
 	return err == nil
 }
 

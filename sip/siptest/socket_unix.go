@@ -13,7 +13,7 @@ import (
 type socket struct {
 	fd   int
 	port int
-	to   syscall.Sockaddr
+	far  bool // connected
 }
 
 func openSocket(ip netip.Addr, port int) (*socket, error) {
@@ -43,12 +43,17 @@ func sockaddr(a netip.AddrPort) syscall.Sockaddr {
 	return &syscall.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
 }
 
-// aim sets where write sends.
-func (s *socket) aim(a netip.AddrPort) { s.to = sockaddr(a) }
+// aim connects the socket: write sends there and read hears only from there,
+// so that stray packets on a busy machine are never counted.
+func (s *socket) aim(a netip.AddrPort) { s.far = syscall.Connect(s.fd, sockaddr(a)) == nil }
 
 // write sends one packet; like any network it may lose it.
 func (s *socket) write(b []byte) bool {
-	return s.to != nil && syscall.Sendto(s.fd, b, 0, s.to) == nil
+	if !s.far {
+		return false
+	}
+	_, err := syscall.Write(s.fd, b)
+	return err == nil
 }
 
 // read returns the next waiting packet, or false at once.

@@ -17,27 +17,28 @@ var callNumber atomic.Int64
 // uac is a caller made of nothing but a Peer and a UDP socket: a bot that says
 // something, waits for the person, and hangs up after its turns.
 type uac struct {
-	t      *testing.T
-	p      *Peer
-	rtp    *net.UDPConn
-	gw     string
-	number string
-	callID string
-	branch string
-	event  int              // telephone-event payload type offered; 0 = none
-	turns  int              // how often the bot speaks before it hangs up
-	cancel bool             // CANCEL at the first 180
-	lead   func(m *Message) // bends the INVITE
+	t       *testing.T
+	p       *Peer
+	rtp     *net.UDPConn
+	gw      string
+	number  string
+	callID  string
+	branch  string
+	event   int              // telephone-event payload type offered; 0 = none
+	replies int              // what the bot waits for before it hangs up
+	cancel  bool             // CANCEL at the first 180
+	lead    func(m *Message) // bends the INVITE
 
 	provisional []int
 	final       *Message
-	byeFrom     string // us or callee
-	info        int
+	byeFrom     string       // us or callee
+	info        atomic.Int64 // keys that came by INFO
 	rtpIn       int
 	rtpOut      int
 	loudIn      int
 	digits      string
 	seqGaps     int
+	lastSeq     uint16
 	early       int // packets before the final response
 	answered    atomic.Bool
 	remote      atomic.Pointer[netip.AddrPort]
@@ -56,7 +57,7 @@ func newUAC(t *testing.T, g *Gateway, number string) *uac {
 	}
 	t.Cleanup(func() { rtp.Close() })
 	n := callNumber.Add(1)
-	return &uac{t: t, p: p, rtp: rtp, gw: g.Addr(), number: number, turns: 5, event: 101,
+	return &uac{t: t, p: p, rtp: rtp, gw: g.Addr(), number: number, event: 101,
 		callID: fmt.Sprintf("call-%d@test", n), branch: fmt.Sprintf("z9hG4bKuac%d", n)}
 }
 
@@ -128,7 +129,7 @@ func (u *uac) take(m *Message) bool {
 		u.p.Reply(m, 200, "OK", "")
 		return true
 	case m.Method() == "INFO":
-		u.info++
+		u.info.Add(1)
 		u.p.Reply(m, 200, "OK", "")
 	case method == "BYE":
 		u.byeFrom = "us"
@@ -157,33 +158,34 @@ func (u *uac) take(m *Message) bool {
 }
 
 // talk is the bot's mouth and ears: 400 ms of tone a turn, then it waits until
-// the person has spoken and stopped, or 1.2 s have passed.
+// the person has spoken and stopped, or 2 s have passed. Quiet is counted in
+// packets, so that a stalled machine does not look like a person who finished.
+// After the replies it expects, and one turn more, it hangs up.
 func (u *uac) talk(ctx context.Context) {
 	tx, buf := newSender(), make([]byte, 2048)
-	voice := tone(700, 1600*time.Millisecond)[:400*8]
-	next := time.Now()
-	var saying []byte
-	turns, waited, heard, quiet := 0, time.Duration(0), false, time.Duration(0)
-	var lastSeq uint16
+	voice := tone(700, 400*time.Millisecond)
+	next, saying := time.Now(), []byte(nil)
+	turns, replies, waited, heard, quiet, bye := 0, 0, 0, false, 0, false
 	for ctx.Err() == nil {
 		next = next.Add(frameTime)
-		voiced := u.listen(buf, next, &lastSeq)
-		if !u.answered.Load() {
+		voiced, silent := u.listen(buf, next)
+		if !u.answered.Load() || bye {
 			continue
 		}
-		switch {
-		case voiced:
+		quiet, waited = quiet+silent, waited+1
+		if voiced > 0 {
 			heard, quiet = true, 0
-		default:
-			quiet += frameTime
 		}
-		waited += frameTime
-		if len(saying) == 0 && (turns == 0 || heard && quiet > 240*time.Millisecond || waited > 1200*time.Millisecond) {
-			if turns == u.turns {
+		replied := heard && quiet >= 12 || int(u.info.Load()) > replies
+		if replied {
+			heard, replies = false, replies+1
+		}
+		if len(saying) == 0 && (turns == 0 || replied || waited > 100 || replies >= u.replies && waited > 25) {
+			if bye = turns > max(2, u.replies) && replies >= u.replies; bye {
 				u.send(u.request("BYE", 2, u.final.ToTag()))
-				return
+				continue
 			}
-			turns, waited, heard, saying = turns+1, 0, false, voice
+			turns, waited, saying = turns+1, 0, voice
 		}
 		n := min(frameSamples, len(saying))
 		if u.rtpSend(tx.audio(saying[:n])) {
@@ -193,6 +195,7 @@ func (u *uac) talk(ctx context.Context) {
 			waited = 0
 		}
 	}
+	u.listen(buf, time.Now().Add(frameTime)) // what came before the end
 }
 
 func (u *uac) rtpSend(b []byte) bool {
@@ -204,15 +207,19 @@ func (u *uac) rtpSend(b []byte) bool {
 	return err == nil
 }
 
-// listen reads until the next frame is due and says whether a voice came.
-func (u *uac) listen(buf []byte, until time.Time, last *uint16) (voiced bool) {
+// listen reads until the next frame is due and counts what came. Packets from
+// elsewhere are some other test's.
+func (u *uac) listen(buf []byte, until time.Time) (voiced, silent int) {
 	u.rtp.SetReadDeadline(until)
 	for {
-		n, err := u.rtp.Read(buf)
+		n, from, err := u.rtp.ReadFromUDPAddrPort(buf)
 		if err != nil {
-			return voiced
+			return voiced, silent
 		}
 		pt, payload, ok := rtpPayload(buf[:n])
+		if to := u.remote.Load(); to == nil || *to != netip.AddrPortFrom(from.Addr().Unmap(), from.Port()) {
+			continue
+		}
 		if !ok {
 			u.t.Errorf("not RTP: %x", buf[:min(n, 16)])
 			continue
@@ -222,19 +229,21 @@ func (u *uac) listen(buf []byte, until time.Time, last *uint16) (voiced bool) {
 			u.early++
 		}
 		seq := binary.BigEndian.Uint16(buf[2:])
-		if u.rtpIn > 1 && seq != *last+1 {
+		if u.rtpIn > 1 && seq != u.lastSeq+1 {
 			u.seqGaps++
 		}
-		*last = seq
+		u.lastSeq = seq
 		switch {
 		case int(pt) == u.event && u.event != 0:
 			if buf[1]&0x80 != 0 { // the marker begins a press
 				u.digits += strings.Split("0 1 2 3 4 5 6 7 8 9 * #", " ")[payload[0]]
 			}
-			voiced = true
+			voiced++
 		case loud(payload):
 			u.loudIn++
-			voiced = true
+			voiced++
+		default:
+			silent++
 		}
 	}
 }

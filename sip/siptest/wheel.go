@@ -5,7 +5,7 @@ import "time"
 const (
 	wheelSlots = 4
 	slotTime   = frameTime / wheelSlots // 5 ms
-	maxBurst   = 10                     // frames sent late in one go; older ones are skipped
+	maxBurst   = 25                     // frames sent late in one go; older ones are skipped
 
 	t1     = 500 * time.Millisecond // RFC 3261 17.1.1.1
 	t2     = 4 * time.Second
