@@ -63,6 +63,7 @@ func Understand(text string, context string, lang string, now time.Time) Intent 
 }
 
 // polarity decides yes or no by what is left of a Chinese sentence once idioms are set aside.
+// Who they are is not confirmed by 好 or 你说: only by saying so.
 func polarity(s, context string, in Intent) Intent {
 	if in.Rule != "none" || !hasHan(s) && !slices.Contains([]string{"ok", "yes", "no"}, s) {
 		return in
@@ -78,7 +79,11 @@ func polarity(s, context string, in Intent) Intent {
 	if m := negation.FindString(s); m != "" {
 		return Intent{Name: "no", Confidence: 0.85, Rule: "negation:" + m}
 	}
-	if m := assent.FindString(s); m != "" {
+	if context == "identity" {
+		if m := itIsMe.FindString(s); m != "" {
+			return Intent{Name: "yes", Confidence: 0.85, Rule: "it is me:" + m}
+		}
+	} else if m := assent.FindString(s); m != "" {
 		return Intent{Name: "yes", Confidence: 0.85, Rule: "assent:" + m}
 	}
 	if m := hello.FindString(whole); m != "" {

@@ -1,0 +1,84 @@
+package dialogs
+
+import (
+	"testing"
+	"time"
+)
+
+func TestUnderstand(t *testing.T) {
+	tests := map[string][]string{
+		"opt_out":         {"不要再打了", "别打了", "别再给我打电话了", "不要给我打电话", "好的可以，但是别打了", "打错了，别再打了", "把我拉黑吧", "再打我就投诉了", "退订", "别烦我", "以后不要再联系我", "不要再打扰我了", "请勿打扰我", "我在开会，以后别打了"},
+		"complaint":       {"我要投诉你们", "你们是骗子", "烦死了", "天天打", "又打来干嘛"},
+		"wrong_person":    {"你打错了", "打错电话了", "我不是本人", "没这个人", "不认识她", "我不姓王", "我没买过你们的东西"},
+		"busy":            {"我在忙", "开会呢", "现在没空", "不方便", "正上班呢", "在吃饭"},
+		"driving":         {"我在开车", "开车呢", "在高速上"},
+		"later":           {"晚点再打", "明天下午三点再打给我", "过两个小时", "我在忙，晚点再打吧", "改天再说", "等会儿再打", "明天上午吧"},
+		"no":              {"不可以", "不行", "不是", "不好", "没有", "不要", "别加", "还没收到", "不满意", "不用", "可以才怪，不行", "我不同意"},
+		"yes":             {"可以", "行", "好的", "对", "是的", "我是", "对我是", "挺好的", "可以啊", "没问题", "不错", "行吧", "嗯嗯", "好呀加吧", "没事你说", "不介意", "嗯可以", "需要的", "不好意思，可以的", "收到了，挺好的"},
+		"not_interested":  {"没兴趣", "不需要", "不用了", "好的不用了", "不感兴趣谢谢", "算了吧", "不加了"},
+		"already_friend":  {"加过了", "我已经加了", "我有你们微信", "早就加了你们"},
+		"phone_is_wechat": {"手机号就是微信", "微信同号", "就加这个手机号", "电话就是微信号"},
+		"are_you_a_bot":   {"你是机器人吗", "你是真人吗", "是不是机器人", "你是AI吗", "你是人还是机器"},
+		"who_are_you":     {"你是谁", "你哪位", "哪里的", "你们是什么公司", "怎么有我的电话", "有什么事吗", "谁啊", "喂你好，哪位"},
+		"ask_human":       {"转人工", "找个真人跟我说", "叫你们经理来", "换个人跟我说", "不要机器人，转人工"},
+		"repeat":          {"没听清", "再说一遍", "你说什么", "啊？", "什么？"},
+		"price":           {"多少钱", "要钱吗", "收费吗", "免费的吗"},
+		"greeting":        {"喂", "你好", "喂，您好", "您好"},
+		"backchannel":     {"嗯", "哦", "啊", "呃", "哈哈"},
+		"other":           {"", "今天天气", "我不知道", "可以吗？", "我想想", "银行"},
+	}
+	for want, sentences := range tests {
+		for _, s := range sentences {
+			if got := Understand(s, "question", "zh-CN", monday); got.Name != want {
+				t.Errorf("Understand(%q) = %s by %s, want %s", s, got.Name, got.Rule, want)
+			}
+		}
+	}
+	english := map[string]string{
+		"Don't call me again": "opt_out", "yes please": "yes", "no thanks": "not_interested", "wrong number": "wrong_person",
+		"who is this?": "who_are_you", "I'm driving": "driving", "not good": "no", "no problem": "yes", "hello": "greeting",
+	}
+	for s, want := range english {
+		if got := Understand(s, "", "en", monday); got.Name != want {
+			t.Errorf("Understand(%q) = %s by %s, want %s", s, got.Name, got.Rule, want)
+		}
+	}
+}
+
+func TestTimesThatPeopleName(t *testing.T) {
+	tests := map[string]string{
+		"明天下午三点再打": "11-24 15:00", "过两个小时": "11-23 12:30", "晚点再打": "11-23 12:30", "半小时后再打": "11-23 11:00",
+		"下午三点半打给我": "11-23 15:30", "晚上八点打": "11-23 20:00", "后天上午吧": "11-25 10:00", "三点再打": "11-23 15:00",
+		"周五下午打给我": "11-27 15:00", "下周三上午再说": "12-02 10:00", "过一个半小时再打": "11-23 12:00", "明天十点一刻打给我": "11-24 10:15",
+		"过二十分钟再打": "11-23 10:50", "改天再说": "",
+	}
+	for s, want := range tests {
+		in := Understand(s, "", "zh-CN", monday)
+		got := ""
+		if !in.Time.IsZero() {
+			got = in.Time.Format("01-02 15:04")
+		}
+		if got != want || in.Name != "later" {
+			t.Errorf("%q is %s at %q, want later at %q", s, in.Name, got, want)
+		}
+	}
+}
+
+func TestFilters(t *testing.T) {
+	tests := []struct {
+		filter string
+		in     any
+		want   string
+	}{
+		{"temperature", -12.0, "零下十二度"}, {"temperature", 0.0, "零度"}, {"temperature", 25.0, "二十五度"},
+		{"money", 105.5, "一百零五元五角"}, {"money", 12.05, "十二元零五分"}, {"phone", "13800138000", "幺三八，零零幺三，八零零零"},
+		{"date", time.Date(2026, 12, 20, 0, 0, 0, 0, time.UTC), "十二月二十号"},
+		{"spoken", monday.Add(28*time.Hour + 30*time.Minute), "明天下午三点"}, {"spoken", 110.0, "一百一十"}, {"spoken", 10010.0, "一万零一十"},
+	}
+	for _, tt := range tests {
+		got, ok := filters[tt.filter](tt.in, monday)
+		if !ok || got != tt.want {
+			t.Errorf("%v | %s = %v, want %s", tt.in, tt.filter, got, tt.want)
+		}
+	}
+}
