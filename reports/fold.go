@@ -41,7 +41,6 @@ type Event struct {
 	At      time.Time
 }
 
-
 type fold struct {
 	people   map[Step]map[int64]bool
 	attempts map[Step]map[string]bool

@@ -22,7 +22,7 @@ var words = map[string][2]string{
 	"connect": {"接通率", "connect rate"}, "human_answer": {"真人接通率", "person-answered rate"},
 	"contact": {"触达率", "contact rate"}, "agree": {"同意率", "agree rate"}, "add": {"通过率", "add rate"},
 	"dialed_to_friend": {"外呼加粉率", "dialed to friend"}, "abandoned": {"我方弃呼率", "abandonment"},
-	"opt_out_per_1000": {"退订率（每千次真人接听）", "opt-outs per 1,000 persons"},
+	"opt_out_per_1000":     {"退订率（每千次真人接听）", "opt-outs per 1,000 persons"},
 	"complaints_per_10000": {"投诉率（每万次真人接听）", "complaints per 10,000 persons"},
 	"right_party_rate":     {"本人率", "right-person rate"}, "retained_7d_rate": {"7日留存率", "kept after 7 days"},
 
