@@ -1,15 +1,17 @@
 package compliance
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Verdict is the door's answer.
 type Verdict struct {
 	Allowed  bool
 	Reason   Reason    // of the first gate that did not open; "" when allowed
 	Terminal bool      // never for this campaign: do not ask again
-	Until    time.Time // the next possible time; zero: an event has to change something first
+	Until    time.Time // not possible before; zero: an event has to change something first
 	Gates    []GateResult
-	Policy   string // hash of the rules
 }
 
 // GateResult is what one gate said. All gates are asked, so that a dry run can
@@ -44,7 +46,7 @@ var gates = []struct {
 
 // Decide asks the twelve gates whether this contact may be made now.
 func Decide(now time.Time, p Policy, s Subject) Verdict {
-	v := Verdict{Allowed: true, Policy: p.Hash(), Gates: make([]GateResult, 0, len(gates))}
+	v := Verdict{Allowed: true, Gates: make([]GateResult, 0, len(gates))}
 	for _, gate := range gates {
 		g := gate.ask(now, p, s)
 		g.Gate = gate.name
@@ -60,8 +62,16 @@ func Decide(now time.Time, p Policy, s Subject) Verdict {
 }
 
 // settle moves until to where hours and caps agree: the end of a cap in the middle
-// of the night is not yet a time to call.
+// of the night is not yet a time to call. A contact under way counts as made now.
+// Where no time is found soon, the answer is still one before which there is none.
 func settle(now, until time.Time, p Policy, s Subject) time.Time {
+	s.History = slices.Clone(s.History)
+	for i := range s.History {
+		if s.History[i].InFlight && s.History[i].At.Before(now) {
+			s.History[i].At = now
+		}
+		s.History[i].InFlight = false
+	}
 	for range 10 {
 		next := until
 		for _, zone := range zones(s) {
