@@ -55,7 +55,10 @@ var (
 	openQuestion = regexp.MustCompile(`行不行|好不好|可不可以|可以不可以|是不是|要不要|对不对|有没有|能不能|会不会|(可以|行|好|对|是|方便)(吗|么|\?)+`)
 	unsure       = regexp.MustCompile(`不(太)?(知道|清楚|确定|记得|懂|明白|一定|了解)|没想好|记不(得|清)|忘了|想想|考虑一下|再考虑|看看再说`)
 	negation     = regexp.MustCompile(`不|没|别|甭|否|未|拒绝|免|勿|差评|难吃|太差|坏了|无`)
-	assent       = regexp.MustCompile(`可以|好|行|对|是的|是我|我是|就是|是啊|是呀|是滴|是本人|^是$|本人|嗯嗯|要的|^要|加吧|你加|加我|同意|愿意|ok|^中$|成吧|^成$|满意|收到|方便|说吧|你说|您说|请说|请讲|喜欢|当然|必须|需要|没错|能|行吧|有空|加一下|发吧|发给我|发我|麻烦你|谢谢|yes`)
+	assent       = regexp.MustCompile(`可以|好|行|对|是的|是我|我是|就是|是啊|是呀|是滴|是本人|^是$|本人|嗯嗯|要的|^要|加吧|你加|加我|同意|愿意|ok|^中$|成吧|^成$|满意|收到|方便|说吧|你说|您说|请说|请讲|喜欢|当然|必须|需要|没错|能|行吧|有空|加一下|发吧|发给我|发我|麻烦你|yes`)
+	// consent is the narrower yes to an ask: liking what was bought agrees to nothing.
+	consent = regexp.MustCompile(`可以|好|行|对|是的|嗯嗯|要的|^要|加吧|你加|加我|同意|愿意|ok|^中$|成吧|^成$|当然|必须|需要|没错|加一下|发吧|发给我|发我|麻烦你|yes`)
+	liking  = regexp.MustCompile(`好(吃|看|用|喝|听|玩)|谢谢`)
 	// itIsMe is the only yes to 请问是王女士吗.
 	itIsMe = regexp.MustCompile(`是的|是我|我是|就是|是啊|是呀|是滴|本人|没错|^[嗯哦啊喂诶]*(对|是|嗯)(的|啊|呀|对|是|呢|哈)*(好|什么事|你说|您说|请说|请讲|说吧)?$|我就|yes`)
 	hello  = regexp.MustCompile(`^喂|哈喽|hello|你好|您好|(早上|上午|中午|下午|晚上)好`)

@@ -79,11 +79,14 @@ func polarity(s, context string, in Intent) Intent {
 	if m := negation.FindString(s); m != "" {
 		return Intent{Name: "no", Confidence: 0.85, Rule: "negation:" + m}
 	}
-	if context == "identity" {
-		if m := itIsMe.FindString(s); m != "" {
-			return Intent{Name: "yes", Confidence: 0.85, Rule: "it is me:" + m}
-		}
-	} else if m := assent.FindString(s); m != "" {
+	yes := assent
+	switch context {
+	case "identity":
+		yes = itIsMe
+	case "ask":
+		yes, s = consent, liking.ReplaceAllString(s, "")
+	}
+	if m := yes.FindString(s); m != "" {
 		return Intent{Name: "yes", Confidence: 0.85, Rule: "assent:" + m}
 	}
 	if m := hello.FindString(whole); m != "" {

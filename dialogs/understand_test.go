@@ -34,6 +34,17 @@ func TestUnderstand(t *testing.T) {
 			}
 		}
 	}
+	contexts := []struct{ context, said, want string }{
+		{"identity", "对我是", "yes"}, {"identity", "嗯，是我", "yes"}, {"identity", "嗯", "yes"}, {"identity", "对对对，你说", "yes"},
+		{"identity", "今天天气真好", "other"}, {"identity", "你说", "other"}, {"identity", "好", "other"}, {"identity", "不是", "no"},
+		{"identity", "是我老婆的号", "wrong_person"}, {"identity", "我是他爱人", "wrong_person"},
+		{"ask", "可以", "yes"}, {"ask", "好吃", "other"}, {"ask", "谢谢", "other"}, {"ask", "嗯", "backchannel"}, {"ask", "好的谢谢", "yes"},
+	}
+	for _, c := range contexts {
+		if got := Understand(c.said, c.context, "zh-CN", monday); got.Name != c.want {
+			t.Errorf("asked %s, %q is %s by %s, want %s", c.context, c.said, got.Name, got.Rule, c.want)
+		}
+	}
 	english := map[string]string{
 		"Don't call me again": "opt_out", "yes please": "yes", "no thanks": "not_interested", "wrong number": "wrong_person",
 		"who is this?": "who_are_you", "I'm driving": "driving", "not good": "no", "no problem": "yes", "hello": "greeting",
