@@ -107,6 +107,7 @@ func Listen(ctx context.Context, c Config) (*Agent, error) {
 	lib := newQuiet(c.Log)
 	a.tp = gosip.NewTransportLayer(net.DefaultResolver, gosip.NewParser(), nil,
 		gosip.WithTransportLayerLogger(lib), gosip.WithTransportLayerReadFilter(a.door.filter))
+	a.tp.OnMessage(a.overhear) // before the transactions, which lose the order
 	a.tx = gosip.NewTransactionLayer(a.tp,
 		gosip.WithTransactionLayerLogger(lib), gosip.WithTransactionLayerUnhandledResponseHandler(a.onStray))
 	a.tx.OnRequest(a.onRequest)

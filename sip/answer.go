@@ -9,17 +9,58 @@ import (
 	gosip "github.com/emiago/sipgo/sip"
 )
 
-// onResponse takes what the INVITE transaction passes up.
-func (c *Call) onResponse(res *gosip.Response) {
-	c.ladder.note(false, statusLine(res))
-	switch {
-	case res.StatusCode < 200:
-		c.onProvisional(res)
-	case res.StatusCode < 300:
-		c.onAnswer(res)
-	default:
-		c.onRefusal(res)
+// overhear passes provisionals and refusals on in the order the socket gave
+// them: sipgo calls it for every message before it starts a goroutine for each,
+// and there a 200 may overtake the 183 whose sound it belongs to.
+func (a *Agent) overhear(m gosip.Message) {
+	res, ok := m.(*gosip.Response)
+	if !ok || res.StatusCode >= 200 && res.StatusCode < 300 || res.CSeq() == nil || res.CSeq().MethodName != gosip.INVITE {
+		return
 	}
+	c := a.find(callID(res))
+	if c == nil || c.tag != fromTag(res) || !c.peer.owns(res.Source()) {
+		return
+	}
+	select {
+	case c.told <- res:
+	default:
+	}
+}
+
+// onTold takes what was overheard.
+func (c *Call) onTold(res *gosip.Response) {
+	if res.StatusCode < 200 {
+		c.onProvisional(res)
+		return
+	}
+	c.onRepeatedRefusal(res)
+}
+
+// catchUp takes what was overheard before what is about to be taken.
+func (c *Call) catchUp() {
+	for {
+		select {
+		case res := <-c.told:
+			c.onTold(res)
+		default:
+			return
+		}
+	}
+}
+
+// onFinal takes what the INVITE transaction passes up; its provisionals have
+// been overheard.
+func (c *Call) onFinal(res *gosip.Response) {
+	if res.StatusCode < 200 {
+		return
+	}
+	c.catchUp()
+	c.ladder.note(false, statusLine(res))
+	if res.StatusCode < 300 {
+		c.onAnswer(res)
+		return
+	}
+	c.onRefusal(res)
 }
 
 // statusLine is a response as a ladder shows it.
@@ -37,6 +78,10 @@ const maxForks = 16
 // onProvisional reports progress. There may be any number of them: some trunks
 // repeat 180 or 183 for as long as it rings.
 func (c *Call) onProvisional(res *gosip.Response) {
+	if len(c.invites) == 0 || branch(res) != branch(c.invites[len(c.invites)-1]) {
+		return // of the INVITE before the password, or of none
+	}
+	c.ladder.note(false, statusLine(res))
 	if !c.ringing {
 		c.ringing = true
 		if c.cancel {
@@ -121,26 +166,14 @@ func (c *Call) write(req *gosip.Request, line string) {
 	c.agent.send(req)
 }
 
-// again is a 2xx the transaction has passed up before, or any final response
-// that came when its transaction was gone.
+// again is a 2xx after the one the transaction has passed up, or one that came
+// when its transaction was gone. It may still be the first to get here.
 type again struct{ res *gosip.Response }
 
 func (c *Call) onAgain(res *gosip.Response) {
+	c.catchUp()
 	c.ladder.note(false, statusLine(res))
-	if res.StatusCode < 300 {
-		c.onSurplusOrFirst(res)
-		return
-	}
-	c.reacknowledge(res)
-}
-
-// onSurplusOrFirst: on a fast wire the first 2xx may be overtaken by another.
-func (c *Call) onSurplusOrFirst(res *gosip.Response) {
-	if c.dialog == nil && !c.isOver() {
-		c.onAnswer(res)
-		return
-	}
-	c.onSurplus(res)
+	c.onAnswer(res)
 }
 
 // onSurplus takes a 2xx that is not the call's first: known by its tag, its ACK
@@ -161,10 +194,14 @@ func (c *Call) onSurplus(res *gosip.Response) {
 	c.bye(d, `SIP;cause=487;text="answer no longer wanted"`)
 }
 
-// reacknowledge sends the ACK of a repeated 3xx–6xx. The transaction has sent
-// the first one; it is ended then, because sipgo's would hold back every
+// onRepeatedRefusal sends the ACK of a repeated 3xx–6xx. The transaction sends
+// that of the first one and is ended then, because sipgo's would hold back every
 // further ACK for 4 s, where RFC 3261 17.1.1.2 wants one for each repetition.
-func (c *Call) reacknowledge(res *gosip.Response) {
+func (c *Call) onRepeatedRefusal(res *gosip.Response) {
+	if !c.refused[branch(res)] && c.tx != nil {
+		c.refused[branch(res)] = true
+		return
+	}
 	for _, req := range c.invites {
 		if branch(req) == branch(res) {
 			c.write(ackOf(req, res), "ACK (again)")

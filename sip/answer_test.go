@@ -84,8 +84,9 @@ func TestFaultATwelveRingingsThenAnAnswerIsAnAnsweredCall(t *testing.T) {
 		s.reply(invite, 180, "Ringing", "a")
 		s.reply(invite, 183, "Session Progress", "a", sdp(30000))
 	}
-	s.event(c, sip.Ringing)
 	s.reply(invite, 200, "OK", "a", sdp(30000))
+	s.event(c, sip.Ringing)
+	s.event(c, sip.Early)
 	s.event(c, sip.Answered)
 	s.requestTo("ACK", "a")
 	c.Hangup("")
@@ -183,9 +184,7 @@ func TestAnAnswerWithoutSDPKeepsTheEarlyOne(t *testing.T) {
 	c := s.dial()
 	invite := s.request("INVITE")
 	s.reply(invite, 183, "Session Progress", "other", sdp(30002))
-	s.event(c, sip.Early)
 	s.reply(invite, 183, "Session Progress", "a", sdp(30000))
-	s.event(c, sip.Early)
 	s.reply(invite, 200, "OK", "a")
 	if e := s.event(c, sip.Answered); string(e.SDP) != string(sdp(30000)) {
 		t.Errorf("answer SDP %q, want the early one of the same phone", e.SDP)

@@ -42,6 +42,10 @@ const (
 	// mailRoom is how many in-dialog requests may wait for the call's owner;
 	// more are answered 500 with Retry-After.
 	mailRoom = 8
+
+	// progressRoom is how many provisionals and refusals may wait; the carrier
+	// repeats what is more.
+	progressRoom = 32
 )
 
 // Call is one call placed by us. Its methods may be used from any goroutine.
@@ -53,10 +57,11 @@ type Call struct {
 	tag   string // our From tag
 
 	events  chan Event
-	mail    chan any      // what others want of the owner
-	hang    chan string   // room for the one reason Hangup gives
-	settled chan struct{} // closed when ended and confirmed by the carrier
-	gone    chan struct{} // closed when the owner is gone
+	mail    chan any             // what others want of the owner
+	told    chan *gosip.Response // provisionals and refusals in order of arrival
+	hang    chan string          // room for the one reason Hangup gives
+	settled chan struct{}        // closed when ended and confirmed by the carrier
+	gone    chan struct{}        // closed when the owner is gone
 	hangup  sync.Once
 	over    atomic.Bool
 	ladder  ladder
@@ -66,6 +71,7 @@ type Call struct {
 	tx       *gosip.ClientTx
 	invites  []*gosip.Request // sent so far: the first, and its repetitions with credentials
 	auths    int              // credentials given
+	refused  map[string]bool  // by branch: the transaction has seen, and acknowledged, a refusal
 	tried    map[int]bool     // provisional statuses reported
 	early    map[string][]byte
 	heard    []byte // SDP last reported as early
@@ -94,10 +100,12 @@ func newCall(a *Agent, p *peer, inv Invite) *Call {
 		agent: a, peer: p, inv: inv, id: id, tag: a.tags.issue(id),
 		events:  make(chan Event, eventRoom),
 		mail:    make(chan any, mailRoom),
+		told:    make(chan *gosip.Response, progressRoom),
 		hang:    make(chan string, 1),
 		settled: make(chan struct{}),
 		gone:    make(chan struct{}),
 		tried:   map[int]bool{},
+		refused: map[string]bool{},
 		early:   map[string][]byte{},
 		acks:    map[string]*gosip.Request{},
 		remote:  map[string]uint32{},
@@ -152,8 +160,10 @@ func (c *Call) run() {
 			responses, done = c.tx.Responses(), c.tx.Done()
 		}
 		select {
+		case res := <-c.told:
+			c.onTold(res)
 		case res := <-responses:
-			c.onResponse(res)
+			c.onFinal(res)
 		case <-done:
 			c.onSilence()
 		case m := <-c.mail:

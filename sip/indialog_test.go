@@ -41,11 +41,13 @@ func TestNewOffersDuringTheCall(t *testing.T) {
 		t.Run("by "+method, func(t *testing.T) {
 			s := newStage(t)
 			offers := make(chan string, 4)
-			var refuse error
 			c := s.dial(func(i *sip.Invite) {
 				i.OnOffer = func(sdp []byte) ([]byte, error) {
 					offers <- string(sdp)
-					return []byte(answer), refuse
+					if strings.Contains(string(sdp), "m=audio 30020") {
+						return nil, errors.New("no such codec")
+					}
+					return []byte(answer), nil
 				}
 			})
 			d := s.peer.Dialog(s.answer(c, "a"), "a")
@@ -68,7 +70,6 @@ func TestNewOffersDuringTheCall(t *testing.T) {
 			}
 			s.ping()
 
-			refuse = errors.New("no such codec")
 			if res := s.inDialog(d, method, s.peer.Contact(), sdp(30020)); res.Status() != 488 {
 				t.Errorf("refused offer answered %s", res.Start)
 			}

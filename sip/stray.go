@@ -48,13 +48,12 @@ func (s *strays) remember(key string, ack *gosip.Request, now time.Time) (sent *
 	return nil, true
 }
 
-// onStray takes responses that match no transaction. Finals to INVITE matter:
-// the transaction may have ended, the call may be forgotten, or this process
+// onStray takes responses that match no transaction. Answers matter: the transaction may have ended, the call may be forgotten, or this process
 // may be younger than the call.
 func (a *Agent) onStray(res *gosip.Response) {
 	cseq := res.CSeq()
-	if cseq == nil || cseq.MethodName != gosip.INVITE || res.StatusCode < 200 {
-		return
+	if cseq == nil || cseq.MethodName != gosip.INVITE || res.StatusCode < 200 || res.StatusCode >= 300 {
+		return // refusals of known calls are overheard, others charge nobody
 	}
 	id, tag := callID(res), fromTag(res)
 	if c := a.find(id); c != nil {
@@ -64,9 +63,6 @@ func (a *Agent) onStray(res *gosip.Response) {
 		}
 		c.post(again{res}) // when it is full or gone, the carrier repeats
 		return
-	}
-	if res.StatusCode >= 300 {
-		return // nobody is charged, and it stops by itself after 64·T1
 	}
 	if !a.tags.ours(id, tag) {
 		a.count.spoofed.Add(1)
