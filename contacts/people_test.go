@@ -100,6 +100,14 @@ func TestSpokenNames(t *testing.T) {
 			t.Errorf("Spoken(%s) = %q, %v; want %q", item, got, ok, want)
 		}
 	}
+	for _, test := range []struct {
+		order Order
+		want  string
+	}{{Order{SKU: "SXT-001", Item: "坚果"}, "牛轧糖"}, {Order{SKU: "SXT-008", Item: "坚果"}, ""}, {Order{SKU: "Z", Item: "坚果"}, "坚果"}} {
+		if got, _ := names.Of(test.order); got != test.want {
+			t.Errorf("Of(%s, %s) = %q, want %q", test.order.SKU, test.order.Item, got, test.want)
+		}
+	}
 	unmapped := names.Unmapped([]Contact{{Orders: []Order{{SKU: "SXT-001"}, {SKU: "X", Item: "阿胶"}, {SKU: "X", Item: "阿胶"}, {SKU: "Y", Item: "坚果"}}}})
 	if diff := cmp.Diff(map[string]int{"X": 2}, unmapped); diff != "" {
 		t.Error(diff)

@@ -71,6 +71,14 @@ func (n SpokenNames) Spoken(item string) (string, bool) {
 	return n[best], n[best] != ""
 }
 
+// Of finds the word for an ordered item: by its SKU, or else by its title.
+func (n SpokenNames) Of(o Order) (string, bool) {
+	if name, ok := n[o.SKU]; ok && o.SKU != "" {
+		return name, name != ""
+	}
+	return n.Spoken(o.Item)
+}
+
 // Unmapped counts the SKUs (or titles, where there is no SKU) that have no entry.
 func (n SpokenNames) Unmapped(people []Contact) map[string]int {
 	missing := map[string]int{}

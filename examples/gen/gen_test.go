@@ -195,7 +195,12 @@ func TestTheDayHasItsOccasions(t *testing.T) {
 		}
 		if o, ok := c.LastItem(); ok {
 			counts["order"]++
-			if _, ok := names.Spoken(o.SKU); ok {
+			bySKU, _ := names.Spoken(o.SKU)
+			byTitle, ok := names.Spoken(o.Item)
+			if bySKU != byTitle {
+				t.Errorf("%s is spoken %q, its title %q", o.SKU, bySKU, byTitle)
+			}
+			if ok {
 				counts["spoken"]++
 			}
 		}

@@ -20,20 +20,20 @@ var header = strings.Split("订单编号,买家会员名,买家支付宝账号,�
 
 // item is something the shop sells, and what it is called aloud.
 type item struct {
-	sku, title, spoken, category string
-	price                        int // yuan
-	silent                       bool
+	sku, title, keyword, spoken, category string
+	price                                 int // yuan
+	silent                                bool
 }
 
 var items = []item{
-	{"SXT-001", "苏小糖手工牛轧糖花生味500g袋装", "牛轧糖", "糖果", 49, false},
-	{"SXT-002", "苏小糖九制黑芝麻丸每日一丸铁盒", "芝麻丸", "滋补", 69, false},
-	{"SXT-003", "苏小糖雪媚娘蛋黄酥6枚礼盒", "蛋黄酥", "糕点", 59, false},
-	{"SXT-004", "苏小糖桂花糕老式苏州特产", "桂花糕", "糕点", 36, false},
-	{"SXT-005", "苏小糖每日坚果混合果仁30包", "每日坚果", "坚果", 99, false},
-	{"SXT-006", "苏小糖若羌红枣片无核脆枣", "红枣片", "果干", 29, false},
-	{"SXT-007", "苏小糖年货坚果大礼包送长辈", "坚果礼包", "坚果", 168, false},
-	{"SXT-008", "苏小糖红糖姜茶独立包装", "", "滋补", 39, true}, // of health: never spoken of
+	{"SXT-001", "苏小糖手工牛轧糖花生味500g袋装", "牛轧糖", "牛轧糖", "糖果", 49, false},
+	{"SXT-002", "苏小糖九制黑芝麻丸每日一丸铁盒", "黑芝麻丸", "芝麻丸", "滋补", 69, false},
+	{"SXT-003", "苏小糖雪媚娘蛋黄酥6枚礼盒", "蛋黄酥", "蛋黄酥", "糕点", 59, false},
+	{"SXT-004", "苏小糖桂花糕老式苏州特产", "桂花糕", "桂花糕", "糕点", 36, false},
+	{"SXT-005", "苏小糖每日坚果混合果仁30包", "每日坚果", "每日坚果", "坚果", 99, false},
+	{"SXT-006", "苏小糖若羌红枣片无核脆枣", "红枣片", "红枣片", "果干", 29, false},
+	{"SXT-007", "苏小糖年货坚果大礼包送长辈", "坚果大礼包", "坚果礼包", "坚果", 168, false},
+	{"SXT-008", "苏小糖红糖姜茶独立包装", "红糖姜茶", "", "滋补", 39, true}, // of health: never spoken of
 }
 
 const shop = "苏小糖天猫店"

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// spoken gives the table of spoken names; one item is never spoken of.
+// spoken gives the table of spoken names, by SKU and by a word of the title; one
+// item is never spoken of.
 func spoken() []byte {
 	var b bytes.Buffer
 	b.WriteString("sku,spoken,category,speakable\n")
@@ -16,7 +17,9 @@ func spoken() []byte {
 		if it.silent {
 			speakable = "no"
 		}
-		fmt.Fprintf(&b, "%s,%s,%s,%s\n", it.sku, it.spoken, it.category, speakable)
+		for _, key := range []string{it.sku, it.keyword} {
+			fmt.Fprintf(&b, "%s,%s,%s,%s\n", key, it.spoken, it.category, speakable)
+		}
 	}
 	return b.Bytes()
 }
