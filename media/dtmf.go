@@ -8,6 +8,13 @@ import (
 // dtmfSilence ends an event whose end was lost: 3000 timestamp units.
 const dtmfSilence = 375 * time.Millisecond
 
+// A repeat follows the packet before it closely, and there are at most three; the
+// same key pressed again starts with a short duration.
+const (
+	dtmfRepeat  = 45 * time.Millisecond
+	dtmfRepeats = 3 * frameSamples
+)
+
 const dtmfDigits = "0123456789*#ABCD" // RFC 4733 §3.2, event codes 0 to 15
 
 // A keypad turns RFC 4733 packets into digits, one per press. A press is known
@@ -33,7 +40,7 @@ func (k *keypad) packet(payload []byte, ts uint32, now time.Duration) (digits [2
 	if k.pressed && int32(ts-k.ts) < 0 && now-k.last < time.Minute {
 		return digits // a straggler of an earlier press
 	}
-	if !k.same(code, ts, duration) {
+	if !k.same(code, ts, duration, now) {
 		digits[0] = k.release()
 		*k = keypad{pressed: true, code: code, ts: ts}
 	}
@@ -46,9 +53,10 @@ func (k *keypad) packet(payload []byte, ts uint32, now time.Duration) (digits [2
 }
 
 // same tells whether a packet is about the current press: the same timestamp, a
-// timestamp inside the press (senders that move it with every packet), or the
-// continuation of a press longer than 0xFFFF units (RFC 4733 §2.5.1.3).
-func (k *keypad) same(code uint8, ts uint32, duration uint16) bool {
+// timestamp inside the press or just after it with no shorter duration (senders
+// that move it with every packet, repeated ends included), or the continuation of
+// a press longer than 0xFFFF units (RFC 4733 §2.5.1.3).
+func (k *keypad) same(code uint8, ts uint32, duration uint16, now time.Duration) bool {
 	if !k.pressed || code != k.code {
 		return false
 	}
@@ -57,6 +65,9 @@ func (k *keypad) same(code uint8, ts uint32, duration uint16) bool {
 		length = max(length, uint32(duration))
 	}
 	if ahead == 0 || ahead < length {
+		return true
+	}
+	if duration >= k.duration && now-k.last <= dtmfRepeat && ahead < length+dtmfRepeats {
 		return true
 	}
 	if !k.told && length > 0xFFFF-1600 && ahead >= length && ahead <= 0xFFFF {

@@ -52,11 +52,15 @@ func (l *Leg) receive(s *shard, now time.Duration) {
 	taken := uint64(0)
 	before := l.flow.drops.total()
 	for range drain {
-		n, from, ok := l.rtp.Receive(s.in[:])
+		n, from, at, ok := l.rtp.Receive(s.in[:])
 		if !ok {
 			break
 		}
-		if l.intake(s.in[:n], from, now) {
+		came := now
+		if !at.IsZero() {
+			came = at.Sub(s.epoch)
+		}
+		if l.intake(s.in[:n], from, now, came) {
 			taken++
 		}
 	}

@@ -7,8 +7,9 @@ import (
 
 // intake judges one datagram and tells whether it was taken. The order of the
 // questions is the order of the reasons in Drops; only a packet that passes all
-// of them changes anything but a counter.
-func (l *Leg) intake(b []byte, from netip.AddrPort, now time.Duration) bool {
+// of them changes anything but a counter. It came before now, the visit; only
+// jitter is measured by that.
+func (l *Leg) intake(b []byte, from netip.AddrPort, now, came time.Duration) bool {
 	f := &l.flow
 	if !f.live || !f.terms.dir.hears() {
 		f.drops.Early++
@@ -44,7 +45,7 @@ func (l *Leg) intake(b []byte, from netip.AddrPort, now time.Duration) bool {
 	l.taken(now)
 	switch {
 	case audio:
-		f.heard.time(h.ts, now)
+		f.heard.time(h.ts, came)
 		if f.order != nil {
 			f.order.packet(h, Codec(h.pt), payload)
 		}

@@ -3,13 +3,15 @@ package media
 import (
 	"errors"
 	"net/netip"
+	"time"
 )
 
 // Packets is one bound datagram socket as the engine needs it: nothing here waits.
 // Production uses raw UDP; tests use memory and virtual time (mediatest.Network).
 type Packets interface {
-	// Receive copies the next datagram to b; ok is false when none is waiting.
-	Receive(b []byte) (n int, from netip.AddrPort, ok bool)
+	// Receive copies the next datagram to b and says when it came (zero if that is
+	// not known); ok is false when none is waiting.
+	Receive(b []byte) (n int, from netip.AddrPort, at time.Time, ok bool)
 	// Send hands one datagram over; a full buffer is an error, never a wait.
 	Send(b []byte, to netip.AddrPort) error
 	// Close frees the address.

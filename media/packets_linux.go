@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,10 +20,15 @@ import (
 type rawUDP struct {
 	fd   int
 	from unix.RawSockaddrInet6 // large enough for both families
-	size uint32
 	to4  unix.RawSockaddrInet4
 	to6  unix.RawSockaddrInet6
+
+	message unix.Msghdr
+	vector  unix.Iovec
+	control [8]uint64 // aligned as a control message wants to be
 }
+
+const timestampSize = int(unsafe.Sizeof(unix.Timespec{}))
 
 // listenUDP binds a raw socket at the address.
 func listenUDP(at netip.AddrPort) (Packets, error) {
@@ -35,6 +41,7 @@ func listenUDP(at netip.AddrPort) (Packets, error) {
 		return nil, fmt.Errorf("opening UDP socket: %w", err)
 	}
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer) // a wish, not a need
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
 	if family == unix.AF_INET {
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, expedited)
 	} else {
@@ -50,15 +57,30 @@ func listenUDP(at netip.AddrPort) (Packets, error) {
 	return &rawUDP{fd: fd}, nil
 }
 
-func (u *rawUDP) Receive(b []byte) (int, netip.AddrPort, bool) {
-	u.size = uint32(unsafe.Sizeof(u.from))
-	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(u.fd),
-		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT,
-		uintptr(unsafe.Pointer(&u.from)), uintptr(unsafe.Pointer(&u.size)))
+func (u *rawUDP) Receive(b []byte) (int, netip.AddrPort, time.Time, bool) {
+	u.vector = unix.Iovec{Base: unsafe.SliceData(b)}
+	u.vector.SetLen(len(b))
+	u.message = unix.Msghdr{Name: (*byte)(unsafe.Pointer(&u.from)), Namelen: uint32(unsafe.Sizeof(u.from)), Iov: &u.vector}
+	u.message.SetIovlen(1)
+	u.message.Control = (*byte)(unsafe.Pointer(&u.control[0]))
+	u.message.SetControllen(int(unsafe.Sizeof(u.control)))
+	n, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(u.fd), uintptr(unsafe.Pointer(&u.message)), unix.MSG_DONTWAIT)
+	u.vector.Base = nil // b is the caller's again
 	if errno != 0 {
-		return 0, netip.AddrPort{}, false
+		return 0, netip.AddrPort{}, time.Time{}, false
 	}
-	return int(n), u.source(), true
+	return int(n), u.source(), u.arrived(), true
+}
+
+// arrived reads the kernel's time of the datagram, the only control message asked for.
+func (u *rawUDP) arrived() time.Time {
+	head := (*unix.Cmsghdr)(unsafe.Pointer(&u.control[0]))
+	if u.message.Controllen < uint64(unix.CmsgLen(timestampSize)) ||
+		head.Level != unix.SOL_SOCKET || head.Type != unix.SCM_TIMESTAMPNS {
+		return time.Time{}
+	}
+	at := (*unix.Timespec)(unsafe.Add(unsafe.Pointer(&u.control[0]), unix.CmsgLen(0)))
+	return time.Unix(at.Sec, at.Nsec)
 }
 
 // source reads the address the kernel left; its port is in network order.

@@ -30,6 +30,7 @@ type datagram struct {
 	b    [maxDatagram]byte
 	n    int
 	from netip.AddrPort
+	at   time.Time
 }
 
 // listenNet binds a portable socket at the address.
@@ -65,21 +66,22 @@ func (u *netUDP) read() {
 		}
 		d := &u.queue[(u.oldest+u.length)%netQueue]
 		d.n, d.from = copy(d.b[:], b[:n]), netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+		d.at = time.Now()
 		u.length++
 		u.mu.Unlock()
 	}
 }
 
-func (u *netUDP) Receive(b []byte) (int, netip.AddrPort, bool) {
+func (u *netUDP) Receive(b []byte) (int, netip.AddrPort, time.Time, bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.length == 0 {
-		return 0, netip.AddrPort{}, false
+		return 0, netip.AddrPort{}, time.Time{}, false
 	}
 	d := &u.queue[u.oldest]
 	u.oldest = (u.oldest + 1) % netQueue
 	u.length--
-	return copy(b, d.b[:d.n]), d.from, true
+	return copy(b, d.b[:d.n]), d.from, d.at, true
 }
 
 // Send gives a full buffer one millisecond at most.

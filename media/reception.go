@@ -99,8 +99,7 @@ func (r *reception) start(h header) {
 	r.hasRival, r.hasBad, r.hasTransit = false, false, false
 }
 
-// time notes when an audio packet came. The shard reads the clock on its visit,
-// so up to one packet time of the figure may be ours.
+// time notes when an audio packet came, by the kernel's clock where there is one.
 func (r *reception) time(ts uint32, at time.Duration) {
 	transit := int64(at/(time.Second/sampleRate)) - int64(ts)
 	if r.hasTransit {

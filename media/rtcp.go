@@ -141,7 +141,7 @@ func (l *Leg) control(s *shard, now time.Duration) {
 	if now >= f.rtcp.poll {
 		f.rtcp.poll = now + rtcpPoll
 		for range rtcpDrain {
-			n, from, ok := l.rtcp.Receive(s.in[:])
+			n, from, _, ok := l.rtcp.Receive(s.in[:])
 			if !ok {
 				break
 			}

@@ -16,7 +16,7 @@ type Stats struct {
 	Received  uint64        // packets of the call, without copies
 	Lost      uint64        // by sequence number
 	Late      uint64        // came behind a younger one
-	Jitter    time.Duration // RFC 3550; up to one packet time of it is our own visit
+	Jitter    time.Duration // RFC 3550 A.8
 	FirstRTP  time.Time     // zero: nothing ever came
 	LastRTP   time.Time
 	Digits    int
