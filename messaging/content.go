@@ -12,7 +12,6 @@ import (
 const Refusal = "拒收请回复R"
 
 const (
-	maxParam    = 64  // characters of one variable
 	maxText     = 500 // characters of one message, sign included
 	singleUnits = 70  // UCS2 units of a message in one part
 	partUnits   = 67  // of each part of a longer one
@@ -23,6 +22,7 @@ const (
 // the big clouds.
 type Rules struct {
 	ParamURL bool // variables may hold web addresses: own channel, or a short-link product
+	MaxParam int  // characters of one variable, as the account allows; 0 is no limit of its own
 }
 
 // ContentError says which part of a message would be refused, and why.
@@ -56,8 +56,8 @@ func (r Rules) Check(m Message) error {
 		switch {
 		case p == "":
 			return &ContentError{field, "is empty"}
-		case utf8.RuneCountInString(p) > maxParam:
-			return &ContentError{field, fmt.Sprintf("has more than %d characters", maxParam)}
+		case r.MaxParam > 0 && utf8.RuneCountInString(p) > r.MaxParam:
+			return &ContentError{field, fmt.Sprintf("has more than %d characters", r.MaxParam)}
 		case !r.ParamURL && webAddress.MatchString(p):
 			return &ContentError{field, "holds a web address; the address must stand in the approved template"}
 		}

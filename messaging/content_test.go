@@ -42,7 +42,7 @@ func TestCheck(t *testing.T) {
 		{"no sign", func(m *Message) { m.Sign = "" }, Rules{}, "sign"},
 		{"no template", func(m *Message) { m.Template = "" }, Rules{}, "template"},
 		{"an empty variable", func(m *Message) { m.Params = []string{"a", ""} }, Rules{}, "params[1]"},
-		{"a long variable", func(m *Message) { m.Params = []string{strings.Repeat("字", 65)} }, Rules{}, "params[0]"},
+		{"a long variable", func(m *Message) { m.Params = []string{strings.Repeat("字", 65)} }, Rules{MaxParam: 64}, "params[0]"},
 		{"a web address in a variable", func(m *Message) { m.Params = []string{"https://a.example/x"} }, Rules{}, "params[0]"},
 		{"a short link in a variable", func(m *Message) { m.Params = []string{"点t.cn/Ab3看"} }, Rules{}, "params[0]"},
 		{"a bare host in capitals", func(m *Message) { m.Params = []string{"WWW.SHOP.COM"} }, Rules{}, "params[0]"},

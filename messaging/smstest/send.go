@@ -149,7 +149,8 @@ func (s *Server) answer(w http.ResponseWriter, response map[string]any) {
 	json.NewEncoder(w).Encode(map[string]any{"Response": response})
 }
 
-var address = regexp.MustCompile(`https?://[^\s，。；、）】]+`)
+// address finds the links in a text; Chinese words may follow without a space.
+var address = regexp.MustCompile(`https?://[!-~]+`)
 
 // bare finds web addresses in variables, with or without a scheme.
 var bare = regexp.MustCompile(`(?i)(://|www\.|[a-z0-9-]\.(com|cn|net|cc|top|ly|link)\b)`)
@@ -164,7 +165,7 @@ func (s *Server) take(in request, now time.Time) ([]status, string) {
 		return nil, "UnauthorizedOperation.SmsSdkAppIdVerifyFail"
 	case s.o.Templates == nil && in.Template != "":
 		for i := range in.Params {
-			text += "{" + strconv.Itoa(i+1) + "}"
+			text += "{" + strconv.Itoa(i+1) + "} "
 		}
 	case !ok:
 		return nil, "FailedOperation.TemplateIncorrectOrUnapproved"

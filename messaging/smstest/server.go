@@ -128,6 +128,9 @@ func fill(o *Options) {
 	}
 }
 
+// handlersEnd is how long Close waits for callers who do not read their answer.
+const handlersEnd = 500 * time.Millisecond
+
 // Addr is the host:port the server listens on.
 func (s *Server) Addr() string { return s.ln.Addr().String() }
 
@@ -160,7 +163,12 @@ func (s *Server) Close() error {
 	s.closed = true
 	s.mu.Unlock()
 	s.stop()
-	err := s.http.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), handlersEnd)
+	defer cancel()
+	err := s.http.Shutdown(ctx) // waits for handlers, which the stop has freed
+	if err != nil {
+		err = s.http.Close()
+	}
 	<-s.served
 	s.Wait()
 	s.client.CloseIdleConnections()

@@ -20,6 +20,10 @@ const (
 	wayAssigned = 202
 )
 
+// memberConfirms is how long a member takes to accept who came by a link that
+// asks for it.
+const memberConfirms = time.Second
+
 // Habit is what people do when nothing else is said: of ten, seven add within
 // one to three seconds, and a tenth of those delete the member a few seconds
 // later. The same person always does the same.
@@ -198,12 +202,35 @@ func (s *Server) Open(linkURL, who string) error {
 	if s.o.OldState && p.first != "" {
 		state = p.first
 	}
-	list := s.event("customer_acquisition", "friend_request", field{"LinkId", l.id}, field{"State", state})
-	list = append(list, s.befriend(p, member, wayLink, p.id, state, nil)...)
-	l.came = append(l.came, arrival{p.id, member, state})
-	list = append(list, s.spend()...)
-	s.push(list...)
+	request := s.event("customer_acquisition", "friend_request", field{"LinkId", l.id}, field{"State", state})
+	if l.skipVerify {
+		s.push(append(request, s.arrive(p, l, member, state)...)...)
+		return nil
+	}
+	half := s.event("change_external_contact", "add_half_external_contact",
+		field{"UserID", member}, field{"ExternalUserID", p.id}, field{"State", state})
+	s.record("half", p, map[string]any{"member": member, "state": state})
+	s.push(append(request, half...)...)
+	s.startLocked(func() {
+		if !s.pause(memberConfirms) {
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.push(s.arrive(p, l, member, state)...)
+	})
 	return nil
+}
+
+// arrive makes a friend of a person who came by a link, and charges the quota.
+// The lock is held.
+func (s *Server) arrive(p *person, l *link, member, state string) []*pushed {
+	if f := p.follows[member]; f != nil && !f.left {
+		return nil // the person asked twice before the member looked
+	}
+	list := s.befriend(p, member, wayLink, p.id, state, nil)
+	l.came = append(l.came, arrival{p.id, member, state})
+	return append(list, s.spend()...)
 }
 
 // roomiest is the member with the fewest friends among those not full.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -161,12 +162,13 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestTokensEnd(t *testing.T) {
-	now := time.Unix(1790000000, 0)
-	s, h := open(t, Options{Now: func() time.Time { return now }})
+	var past atomic.Int64 // seconds
+	now := func() time.Time { return time.Unix(1790000000+past.Load(), 0) }
+	s, h := open(t, Options{Now: now})
 	if got := h.code("getcallbackip", nil); got != 0 {
 		t.Fatalf("got %d", got)
 	}
-	now = now.Add(2 * time.Hour)
+	past.Add(2 * 60 * 60)
 	if got := h.code("getcallbackip", nil); got != 42001 {
 		t.Errorf("after two hours: got %d", got)
 	}
@@ -184,8 +186,9 @@ func TestTokensEnd(t *testing.T) {
 }
 
 func TestRateWindow(t *testing.T) {
-	now := time.Unix(1790000000, 0)
-	_, h := open(t, Options{PerMinute: 3, Now: func() time.Time { return now }})
+	var past atomic.Int64 // seconds
+	now := func() time.Time { return time.Unix(1790000000+past.Load(), 0) }
+	_, h := open(t, Options{PerMinute: 3, Now: now})
 	for n := range 5 {
 		want := 0
 		if n >= 3 {
@@ -195,7 +198,7 @@ func TestRateWindow(t *testing.T) {
 			t.Errorf("call %d: got %d, want %d", n, got, want)
 		}
 	}
-	now = now.Add(time.Minute)
+	past.Add(60)
 	if got := h.code("getcallbackip", nil); got != 0 {
 		t.Errorf("in the next minute: got %d", got)
 	}
@@ -299,6 +302,21 @@ func TestHabitIsSteadyAndRight(t *testing.T) {
 	}
 	if leaves < adds*8/100 || leaves > adds*12/100 {
 		t.Errorf("%d of %d leave", leaves, adds)
+	}
+}
+
+func TestALinkWithVerificationIsHalfFirst(t *testing.T) {
+	taken := &box{}
+	s, h := open(t, Options{Pace: 0.001, CallbackURL: taken.serve(t)})
+	a := h.call("externalcontact/customer_acquisition/create_link", nil, map[string]any{
+		"link_name": "x", "skip_verify": false, "range": map[string]any{"user_list": []string{"lisi"}},
+	})
+	if err := s.Open(a["link"].(map[string]any)["url"].(string), "p"); err != nil {
+		t.Fatal(err)
+	}
+	s.Wait()
+	if got := s.Truth(); got.Friends != 1 || taken.count() != 3 {
+		t.Errorf("%d friends after %d callbacks, want request, half, add", got.Friends, taken.count())
 	}
 }
 
