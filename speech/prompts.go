@@ -163,10 +163,10 @@ func (p *Prompts) speak(ctx context.Context, k key, u Utterance) ([]int16, error
 	p.complain("reading a kept prompt", err)
 	pcm, rate, err := p.voice.Synthesize(ctx, u)
 	if err != nil {
-		return nil, fmt.Errorf("speaking %q: %w", u.Text, err)
+		return nil, fmt.Errorf("speaking %d bytes: %w", len(u.Text), err) // the words may name a person
 	}
 	if rate <= 0 {
-		return nil, fmt.Errorf("speaking %q: %s gave a sampling rate of %d Hz", u.Text, p.voice.ID(), rate)
+		return nil, fmt.Errorf("speaking %d bytes: %s gave a sampling rate of %d Hz", len(u.Text), p.voice.ID(), rate)
 	}
 	pcm = atLineRate(pcm, rate)
 	p.complain("keeping a prompt", p.disk.store(k, pcm))

@@ -29,7 +29,8 @@ type demod struct {
 	reading bool
 	start   int // sample where the utterance began
 	symbols []int
-	want    int // symbols of the whole utterance, once the length is known
+	lost    []int // indexes of symbols that carry no tone
+	want    int   // symbols of the whole utterance, once the length is known
 	purity  float64
 }
 
@@ -96,7 +97,7 @@ func (d *demod) search(at int) {
 		}
 		d.found = -1
 		d.reading, d.start = true, best*block
-		d.symbols, d.want, d.purity = d.symbols[:0], 0, 0
+		d.symbols, d.lost, d.want, d.purity = d.symbols[:0], d.lost[:0], 0, 0
 		return
 	}
 	b := at - synced + 2 // so that the last symbol's middle ends at this block
@@ -141,13 +142,24 @@ func (d *demod) read() (text string, purity float64, ok bool) {
 			return "", 0, false
 		}
 		s, share := d.symbol(first)
+		if d.want > 0 && len(d.symbols) == d.want { // mended: the line must be silent now
+			purity, text, ok = d.purity/float64(d.want), "", share == 0
+			if ok {
+				text, ok = mend(d.symbols, d.lost)
+			}
+			d.stop()
+			return text, purity, ok
+		}
+		if share < tonal {
+			d.lost = append(d.lost, len(d.symbols))
+		}
 		d.symbols = append(d.symbols, s)
 		d.purity += float64(share)
-		if share < tonal || !d.plausible() {
+		if !d.plausible() {
 			d.stop()
 			return "", 0, false
 		}
-		if d.want > 0 && len(d.symbols) == d.want {
+		if len(d.symbols) == d.want && len(d.lost) == 0 {
 			purity = d.purity / float64(d.want)
 			text, ok = decode(d.symbols)
 			d.stop()
@@ -156,8 +168,17 @@ func (d *demod) read() (text string, purity float64, ok bool) {
 	}
 }
 
-// plausible checks the header when it is complete.
+// plausible checks the header when it is complete, and that no more is lost
+// than one packet: two neighbours of the text. What comes after them must be
+// whole, so that a packet cut out or put in, which moves all that follows, is
+// noticed by the end being in the wrong place.
 func (d *demod) plausible() bool {
+	if n := len(d.lost); n > 0 {
+		first, last := d.lost[0], d.lost[n-1]
+		if first < 4 || last-first > 1 || last >= d.want-4 {
+			return false
+		}
+	}
 	if len(d.symbols) != 4 {
 		return true
 	}
@@ -204,6 +225,20 @@ func (d *demod) symbol(first int) (tone int, share float32) {
 		}
 	}
 	return tone, best * 2 / inner / p
+}
+
+// mend tries every value of the one or two lost neighbours. A burst of up to 16
+// bits always changes a CRC-16, so at most one value fits.
+func mend(symbols, lost []int) (string, bool) {
+	for v := range 1 << (4 * len(lost)) {
+		for i, at := range lost {
+			symbols[at] = v >> (4 * i) & 15
+		}
+		if text, ok := decode(symbols); ok {
+			return text, true
+		}
+	}
+	return "", false
 }
 
 // decode turns the symbols of an utterance, without preamble, into its text.

@@ -116,6 +116,23 @@ func TestADamagedUtteranceIsNotHeard(t *testing.T) {
 			}
 		}
 	}
+	heard := 0
+	for at := 8 * symbol; at+160 <= len(clean)-4*symbol; at += 40 {
+		lost := append(append([]int16(nil), clean...), make([]int16, 400)...)
+		clear(lost[at : at+160])
+		heard += len(Hear(lost))
+	}
+	if want := (len(clean) - 12*symbol - 160) / 40 * 9 / 10; heard < want {
+		t.Errorf("of utterances with one lost packet %d were heard, want %d", heard, want)
+	}
+	for at := 0; at+160 <= len(clean); at += 40 { // silence put in, as a late packet does
+		late := append(append(append([]int16(nil), clean[:at]...), make([]int16, 160)...), clean[at:]...)
+		for _, got := range Hear(append(late, make([]int16, 400)...)) {
+			if got != text {
+				t.Fatalf("with 20 ms put in at sample %d it heard %q", at, got)
+			}
+		}
+	}
 	wrong := encode(text)
 	wrong[12] ^= 5
 	if got, ok := decode(wrong[len(preamble):]); ok {

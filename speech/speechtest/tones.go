@@ -21,8 +21,9 @@
 //	4 symbols   CRC-16 (CCITT) of the text
 //
 // which makes 不要再打了 one second long. It survives A-law and µ-law, levels
-// from −6 to −30 dBFS, any offset of the sampling grid and light noise. A lost
-// packet damages an utterance, and a damaged utterance is not heard.
+// from −6 to −30 dBFS, any offset of the sampling grid, light noise, and one lost
+// packet of the text that silence took the place of. What is damaged more than
+// that is not heard.
 package speechtest
 
 import (
