@@ -8,11 +8,12 @@ func NothingNew(t *Tree, f Facts, l Ledger) bool {
 	now, _ := f["now"].(time.Time)
 	person, _ := f["person"].(string)
 	s := &Session{t: t, person: person, ledger: l, now: now, env: t.settle(f, now)}
+	s.careOnly, _ = f["care_only"].(bool)
 	s.out.Identified = true // as far as this person could come
 	for _, name := range t.order {
 		n := t.nodes[name]
 		for _, own := range n.lines {
-			if own.hook == "" && !n.ask {
+			if own.hook == "" && !n.ask || n.ask && s.careOnly {
 				continue
 			}
 			if _, ok := s.choose([]*line{own}, n); ok {
