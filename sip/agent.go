@@ -31,10 +31,11 @@ type Agent struct {
 	door  door
 	stray strays
 
-	conn  net.PacketConn
-	laddr gosip.Addr
-	tp    *gosip.TransportLayer
-	tx    *gosip.TransactionLayer
+	forget func() bool // stops waiting for Listen's ctx
+	conn   net.PacketConn
+	laddr  gosip.Addr
+	tp     *gosip.TransportLayer
+	tx     *gosip.TransactionLayer
 
 	mu     sync.Mutex
 	closed bool             // no new calls
@@ -64,7 +65,7 @@ type Stats struct {
 	Dropped    uint64 // packets from addresses of no trunk
 	Strangers  uint64 // requests outside any call, refused
 	Spoofed    uint64 // requests and answers with a call's Call-ID but wrong tags, source or MAC
-	LostEvents uint64 // key presses nobody read in time
+	LostEvents uint64 // progress and key presses nobody read in time
 }
 
 // readBuffer holds about two thousand packets while the reader is busy.
@@ -119,7 +120,9 @@ func Listen(ctx context.Context, c Config) (*Agent, error) {
 		}
 	})
 	<-ready.reading
-	context.AfterFunc(ctx, func() { a.Close() })
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.forget = context.AfterFunc(ctx, func() { a.Close() })
 	return a, nil
 }
 
@@ -178,6 +181,7 @@ func (a *Agent) Close() error {
 	for _, c := range a.calls {
 		calls = append(calls, c)
 	}
+	a.forget()
 	a.mu.Unlock()
 	defer close(a.done)
 

@@ -198,15 +198,16 @@ func (c *Call) onSurplus(res *gosip.Response) {
 // that of the first one and is ended then, because sipgo's would hold back every
 // further ACK for 4 s, where RFC 3261 17.1.1.2 wants one for each repetition.
 func (c *Call) onRepeatedRefusal(res *gosip.Response) {
-	if !c.refused[branch(res)] && c.tx != nil {
-		c.refused[branch(res)] = true
-		return
-	}
 	for _, req := range c.invites {
-		if branch(req) == branch(res) {
-			c.write(ackOf(req, res), "ACK (again)")
+		if branch(req) != branch(res) {
+			continue
+		}
+		if c.tx != nil && !c.refused[branch(res)] {
+			c.refused[branch(res)] = true
 			return
 		}
+		c.write(ackOf(req, res), "ACK (again)")
+		return
 	}
 }
 
@@ -264,6 +265,10 @@ func (c *Call) sendAgain(res *gosip.Response) bool {
 	last := c.invites[len(c.invites)-1]
 	next := c.invite(last.CSeq().SeqNo+1, nil)
 	credential, stale, ok := c.peer.credential(res, next)
+	if !ok && c.peer.trunk.User != "" {
+		c.agent.log.Warn("trunk asks for a password we do not give it", "trunk", c.peer.trunk,
+			"realm", c.peer.trunk.realm(), "from", res.Source(), "call", c.id)
+	}
 	if !ok || c.auths >= 2 || (c.auths == 1 && !stale) {
 		return false
 	}

@@ -267,3 +267,53 @@ func TestRefusalsSayWhoRefused(t *testing.T) {
 		})
 	}
 }
+
+func TestAReaderThatSleepsStillLearnsOfTheAnswerAndTheEnd(t *testing.T) {
+	s := newStage(t)
+	c := s.dial()
+	invite := s.request("INVITE")
+	for i := range 150 {
+		s.reply(invite, 183, "Session Progress", "a", sdp(30000+2*i))
+		if i%10 == 9 {
+			s.ping() // the owner keeps up, the reader does not
+		}
+	}
+	s.reply(invite, 200, "OK", "a", sdp(30000))
+	s.requestTo("ACK", "a")
+	c.Hangup("")
+	s.reply(s.requestTo("BYE", "a"), 200, "OK", "")
+	if e := s.event(c, sip.Answered); string(e.SDP) != string(sdp(30000)) {
+		t.Errorf("answer SDP %q", e.SDP)
+	}
+	s.ended(c)
+	if s.agent.Stats().LostEvents == 0 {
+		t.Error("lost progress is not counted")
+	}
+}
+
+func TestOnAWildcardSocketWeNameTheAddressTheTrunkReaches(t *testing.T) {
+	for _, listen := range []string{"0.0.0.0:0", ":0"} {
+		t.Run(listen, func(t *testing.T) {
+			s := newStage(t)
+			s.agent = s.listen(sip.Config{Addr: listen})
+			c := s.dial()
+			invite := s.request("INVITE")
+			if via := invite.Get("Via"); !strings.HasPrefix(via, "SIP/2.0/UDP 127.0.0.1:") {
+				t.Errorf("Via %q", via)
+			}
+			if contact := invite.Get("Contact"); !strings.Contains(contact, "@127.0.0.1:") {
+				t.Errorf("Contact %q", contact)
+			}
+			s.reply(invite, 200, "OK", "a", sdp(30000))
+			s.requestTo("ACK", "a")
+			bye, err := s.peer.Dialog(invite, "a").Bye()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if res := s.response(s.peer, bye); res.Status() != 200 {
+				t.Errorf("BYE answered %s", res.Start)
+			}
+			s.ended(c)
+		})
+	}
+}

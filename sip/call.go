@@ -34,10 +34,11 @@ type Event struct {
 
 const (
 	// eventRoom lets a slow reader fall behind by every kind of event a call
-	// has; only key presses are many, and they leave eventReserve free for
-	// what must not be lost: ringing, early, answered, ended.
+	// has. Key presses leave eventReserve free for progress, and both leave
+	// finalEvents free for answered and ended, which are never lost.
 	eventRoom    = 64
 	eventReserve = 32
+	finalEvents  = 2
 
 	// mailRoom is how many in-dialog requests may wait for the call's owner;
 	// more are answered 500 with Retry-After.
@@ -270,17 +271,20 @@ func (c *Call) onTimer(now time.Time) {
 	c.repeatOffer(now)
 }
 
-// emit tells the reader. Key presses are dropped rather than crowd out the
-// rest, which by its nature comes only a few times.
+// emit tells the reader and never waits for it: progress and key presses are
+// dropped rather than crowd out the two events that come last.
 func (c *Call) emit(e Event) {
 	if c.isOver() {
 		return
 	}
-	if e.Kind == Info && len(c.events) >= eventRoom-eventReserve {
-		c.agent.count.lostEvents.Add(1)
-		return
+	room := eventRoom
+	switch e.Kind {
+	case Trying, Ringing, Early:
+		room -= finalEvents
+	case Info:
+		room -= eventReserve
 	}
-	if e.Kind == Early && len(c.events) >= eventRoom-2 {
+	if len(c.events) >= room {
 		c.agent.count.lostEvents.Add(1)
 		return
 	}

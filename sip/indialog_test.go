@@ -260,3 +260,41 @@ func TestSpoofedRequestsDoNotTouchTheCall(t *testing.T) {
 		t.Errorf("cause %+v", why)
 	}
 }
+
+func TestMoreRequestsThanTheCallCanHoldAreAskedToComeLater(t *testing.T) {
+	s := newStage(t)
+	entered, leave := make(chan bool), make(chan bool)
+	c := s.dial(func(i *sip.Invite) {
+		i.OnOffer = func([]byte) ([]byte, error) { entered <- true; <-leave; return []byte(offer), nil }
+	})
+	d := s.peer.Dialog(s.answer(c, "a"), "a")
+	if _, err := d.Reinvite(sdp(30010)); err != nil {
+		t.Fatal(err)
+	}
+	<-entered // the owner is busy now
+	const sent, room = 12, 8
+	for range sent {
+		if _, err := d.Send("OPTIONS"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	statuses := map[int]int{}
+	for n := range sent {
+		if n == sent-room {
+			close(leave)
+		}
+		res, err := s.peer.WaitStatus(s.ctx, "OPTIONS", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		statuses[res.Status()]++
+		if res.Status() == 500 && res.Get("Retry-After") == "" {
+			t.Error("500 without Retry-After")
+		}
+	}
+	if diff := cmp.Diff(map[int]int{200: room, 500: sent - room}, statuses); diff != "" {
+		t.Errorf("answers by status (-want +got):\n%s", diff)
+	}
+	c.Hangup("")
+	s.ended(c)
+}
