@@ -158,22 +158,29 @@ SET state = $3,
 WHERE id = $1 AND epoch = $2 AND state <> $3 AND attempt_may(state, $3) AND $3 IN ('ringing', 'early_media', 'in_dialog', 'transferring')
 RETURNING campaign`
 
-// Progress notes how far a live call has come: ringing, early_media, in_dialog or
-// transferring. What comes late or twice is passed over.
-func (db *DB) Progress(ctx context.Context, now time.Time, attempt string, epoch int, state string) error {
+// Step is how far a live call has come: ringing, early_media, in_dialog or
+// transferring. Epoch is that of its claim.
+type Step struct {
+	Attempt string
+	Epoch   int
+	State   string
+}
+
+// Progress notes a step of a live call. What comes late or twice is passed over.
+func (db *DB) Progress(ctx context.Context, now time.Time, s Step) error {
 	err := db.tx(ctx, func(tx pgx.Tx) error {
 		var campaign string
-		err := tx.QueryRow(ctx, progressSQL, attempt, epoch, state, now).Scan(&campaign)
+		err := tx.QueryRow(ctx, progressSQL, s.Attempt, s.Epoch, s.State, now).Scan(&campaign)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		return change(ctx, tx, now, "attempt", attempt, map[string]any{"campaign": campaign, "state": state})
+		return change(ctx, tx, now, "attempt", s.Attempt, map[string]any{"campaign": campaign, "state": s.State})
 	})
 	if err != nil {
-		return fmt.Errorf("noting %s of attempt %s: %w", state, attempt, err)
+		return fmt.Errorf("noting %s of attempt %s: %w", s.State, s.Attempt, err)
 	}
 	return nil
 }

@@ -5,51 +5,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"warmline/contacts"
-	"warmline/dialogs"
+	"warmline/dialer"
 	"warmline/scheduler"
 )
-
-// Result is what became of an attempt, as the store keeps it: dialer.Result with
-// its evidence as anything that marshals to JSON. It survives JSON itself, so a
-// result may wait in a spool.
-type Result struct {
-	Disposition, AnsweredBy, Outcome, Grade, EndedBy string
-
-	SIPStatus, Q850 int
-	Reason          string // raw Reason header, or why nothing was dialed
-
-	InviteAt, RingAt, AnsweredAt, EndedAt time.Time
-
-	Identified bool // the right person said so
-	Disclosed  bool // heard who calls and that it is a machine
-	Pitched    bool // heard the question
-	OptOut     bool
-	TrunkFault bool // the attempt is not spent on the person
-	Callback   time.Time
-	Tags       []string
-	Heard      []dialogs.HeardLine // lines played past half
-
-	Variants, Transcript, Journal, Ladder any
-
-	RTP RTP
-}
-
-// RTP counts the packets of a call.
-type RTP struct {
-	Sent, Received, Lost, Late uint64
-	Jitter                     time.Duration
-}
 
 // FinishIn is one result with what follows it (see scheduler.After).
 type FinishIn struct {
 	Attempt string
 	Epoch   int
-	Result  Result
+	Result  dialer.Result
 	Follow  []scheduler.FollowUp
 }
 
@@ -130,11 +100,11 @@ func (db *DB) Finish(ctx context.Context, now time.Time, in FinishIn) error {
 			return notFound(err)
 		}
 		e.phone = contacts.Phone(phone)
-		if in.Result.OptOut {
+		if in.Result.OptOut || in.Result.OptOutPending {
 			if err := db.mayHash(); err != nil {
 				return err
 			}
-			if err := db.optOut(ctx, tx, now, e.phone, nil, "call", in.Attempt); err != nil {
+			if err := db.optOut(ctx, tx, now, OptOutIn{Phone: e.phone, Source: "call", Attempt: in.Attempt}); err != nil {
 				return err
 			}
 		}
@@ -158,6 +128,10 @@ func (db *DB) finish(ctx context.Context, tx pgx.Tx, now time.Time, e ended, in 
 	if r.EndedAt.IsZero() {
 		r.EndedAt = now
 	}
+	reason := r.Cause.Reason
+	if r.Err != nil {
+		reason = r.Err.Error()
+	}
 	var evidence [4][]byte
 	for i, v := range []any{r.Variants, r.Transcript, r.Journal, r.Ladder} {
 		b, err := json.Marshal(v)
@@ -167,8 +141,8 @@ func (db *DB) finish(ctx context.Context, tx pgx.Tx, now time.Time, e ended, in 
 		evidence[i] = jsonText(b)
 	}
 	if _, err := tx.Exec(ctx, finishSQL, in.Attempt, r.Disposition, r.AnsweredBy, r.Outcome, r.Grade, r.EndedBy,
-		r.SIPStatus, r.Q850, text(r.Reason), moment(r.InviteAt), moment(r.RingAt), moment(r.AnsweredAt), r.EndedAt,
-		r.Identified, r.Disclosed, r.Pitched, moment(r.Callback), texts(r.Tags),
+		r.Cause.Status, r.Cause.Q850, text(reason), moment(r.InviteAt), moment(r.RingAt), moment(r.AnsweredAt), r.EndedAt,
+		identified(r), disclosed(r), pitched(r), moment(r.Callback), texts(r.Tags),
 		evidence[0], evidence[1], evidence[2], evidence[3],
 		int64(r.RTP.Sent), int64(r.RTP.Received), int64(r.RTP.Lost), int64(r.RTP.Late), r.RTP.Jitter.Microseconds()); err != nil {
 		return err
@@ -195,6 +169,25 @@ func (db *DB) finish(ctx context.Context, tx pgx.Tx, now time.Time, e ended, in 
 	}
 	return change(ctx, tx, now, "attempt", in.Attempt, map[string]any{"campaign": e.campaign, "contact": e.contact,
 		"state": "ended", "disposition": r.Disposition, "outcome": r.Outcome, "grade": r.Grade})
+}
+
+// disclosed: a person heard our first line, which says who calls and that it is
+// a machine.
+func disclosed(r dialer.Result) bool {
+	return r.AnsweredBy == "person" && slices.ContainsFunc(r.Transcript, func(t dialer.Turn) bool { return t.Who == "bot" })
+}
+
+// identified: a person talked with us and did not say that the number is
+// somebody else's.
+func identified(r dialer.Result) bool {
+	return disclosed(r) && slices.ContainsFunc(r.Transcript, func(t dialer.Turn) bool { return t.Who == "callee" }) &&
+		r.Outcome != "wrong_person"
+}
+
+// pitched: the person heard a hook or answered what we asked for.
+func pitched(r dialer.Result) bool {
+	return identified(r) && (len(r.Heard) > 0 ||
+		slices.Contains([]string{"agreed_add", "agreed_sms", "already_friend", "not_interested", "callback"}, r.Outcome))
 }
 
 // spent is by how much the person's attempts go up.

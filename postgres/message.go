@@ -238,7 +238,7 @@ func (db *DB) MessageReceipt(ctx context.Context, now time.Time, providerID stri
 // InboundOptOut is the opt-out of a person who answered R or 退订 by SMS: from
 // all channels, because whoever says stop means us and not the channel.
 func (db *DB) InboundOptOut(ctx context.Context, now time.Time, phone contacts.Phone, words string) error {
-	return db.OptOut(ctx, now, phone, nil, "sms reply "+words, "")
+	return db.OptOut(ctx, now, OptOutIn{Phone: phone, Source: "sms reply " + words})
 }
 
 // smsSubject asks about a text instead of a call.

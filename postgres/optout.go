@@ -33,24 +33,30 @@ INSERT INTO suppressions (hash, key_id, channel, brand, source, attempt, at)
 VALUES ($1, $2, $3, '', $4, $5, $6)
 ON CONFLICT (hash, key_id, channel, brand) DO NOTHING`
 
+// OptOutIn is somebody's no.
+type OptOutIn struct {
+	Phone    contacts.Phone
+	Channels []string // voice, sms, wecom; empty or "all" means all, now and in future
+	Source   string   // call, sms reply, console, file …
+	Attempt  string   // the call it was said in, else ""
+}
+
 // OptOut puts a person on the do-not-contact list, known to us or not, and takes
 // back everything not yet on the wire: tasks, queued and claimed attempts,
-// messages, invitations, in every campaign. channels is voice, sms, wecom; empty
-// or "all" means all, now and in future. source is where it was said (call, sms
-// reply, console, file), attempt the call it was said in, else "". Once OptOut
-// has returned, no new contact is committed. Doing it twice is doing it once.
-func (db *DB) OptOut(ctx context.Context, now time.Time, phone contacts.Phone, channels []string, source, attempt string) error {
+// messages, invitations, in every campaign. Once OptOut has returned, no new
+// contact is committed. Doing it twice is doing it once.
+func (db *DB) OptOut(ctx context.Context, now time.Time, in OptOutIn) error {
 	err := db.mayHash()
 	if err == nil {
 		err = db.tx(ctx, func(tx pgx.Tx) error {
-			if err := db.lockPerson(ctx, tx, phone); err != nil {
+			if err := db.lockPerson(ctx, tx, in.Phone); err != nil {
 				return err
 			}
-			return db.optOut(ctx, tx, now, phone, channels, source, attempt)
+			return db.optOut(ctx, tx, now, in)
 		})
 	}
 	if err != nil {
-		return fmt.Errorf("opt-out of %s: %w", phone, err)
+		return fmt.Errorf("opt-out of %s: %w", in.Phone, err)
 	}
 	return nil
 }
@@ -67,21 +73,21 @@ const contactIDSQL = `
 SELECT id FROM contacts WHERE phone = $1`
 
 // optOut runs under the person's lock.
-func (db *DB) optOut(ctx context.Context, tx pgx.Tx, now time.Time, phone contacts.Phone, channels []string, source, attempt string) error {
-	source = text(source)
+func (db *DB) optOut(ctx context.Context, tx pgx.Tx, now time.Time, in OptOutIn) error {
+	channels := in.Channels
 	if len(channels) == 0 || slices.Contains(channels, "all") {
 		channels = []string{"all"}
 	}
 	fresh := false
 	for _, ch := range channels {
-		tag, err := tx.Exec(ctx, suppressSQL, db.hash(phone), db.keyID, ch, source, orNull(attempt), now)
+		tag, err := tx.Exec(ctx, suppressSQL, db.hash(in.Phone), db.keyID, ch, text(in.Source), orNull(in.Attempt), now)
 		if err != nil {
 			return fmt.Errorf("suppressing channel %q: %w", ch, err)
 		}
 		fresh = fresh || tag.RowsAffected() == 1
 	}
 	var contact int64
-	switch err := tx.QueryRow(ctx, contactIDSQL, phone.E164()).Scan(&contact); {
+	switch err := tx.QueryRow(ctx, contactIDSQL, in.Phone.E164()).Scan(&contact); {
 	case errors.Is(err, pgx.ErrNoRows): // suppressed before we ever met
 	case err != nil:
 		return err
@@ -95,8 +101,8 @@ func (db *DB) optOut(ctx context.Context, tx pgx.Tx, now time.Time, phone contac
 	if !fresh {
 		return nil
 	}
-	detail := map[string]any{"phone": phone.Masked(), "channels": channels, "source": source, "attempt": attempt}
-	if err := audit(ctx, tx, now, source, "opt-out", fmt.Sprint(contact), detail); err != nil {
+	detail := map[string]any{"phone": in.Phone.Masked(), "channels": channels, "source": text(in.Source), "attempt": in.Attempt}
+	if err := audit(ctx, tx, now, text(in.Source), "opt-out", fmt.Sprint(contact), detail); err != nil {
 		return err
 	}
 	return change(ctx, tx, now, "opt_out", fmt.Sprint(contact), detail)

@@ -67,12 +67,13 @@ const elsewhere = 10 * time.Minute
 // verdict, the attempt (queued) and its wake-up; for everyone held the reason
 // and the moment. People whom another tick has dealt with meanwhile are passed
 // over, so a plan written twice is written once; a campaign that no longer dials
-// queues nothing.
+// queues nothing. It returns how many attempts were queued.
 //
 // An attempt's row ID is scheduler.AttemptID of the person's next row, which is
 // Call.AttemptID unless an earlier attempt was not spent on the person.
-func (db *DB) SavePlan(ctx context.Context, now time.Time, campaign, policyHash string, plan scheduler.Plan) error {
-	err := db.tx(ctx, func(tx pgx.Tx) error {
+func (db *DB) SavePlan(ctx context.Context, now time.Time, campaign, policyHash string, plan scheduler.Plan) (queued int, err error) {
+	err = db.tx(ctx, func(tx pgx.Tx) error {
+		queued = 0
 		c, err := db.campaign(ctx, tx, plannedCampaignSQL, campaign)
 		if err != nil {
 			return err
@@ -90,20 +91,22 @@ func (db *DB) SavePlan(ctx context.Context, now time.Time, campaign, policyHash 
 			if !ok {
 				continue
 			}
-			queued, err := queueAttempt(ctx, tx, now, c, policyHash, call, seq+1)
+			taken, err := queueAttempt(ctx, tx, now, c, policyHash, call, seq+1)
 			if err != nil {
 				return fmt.Errorf("contact %d: %w", call.ContactID, err)
 			}
-			if !queued {
+			if taken {
+				queued++
+			} else {
 				held = append(held, scheduler.Held{ContactID: call.ContactID, Reason: compliance.ReasonDuplicate, Until: now.Add(elsewhere)})
 			}
 		}
 		return hold(ctx, tx, now, campaign, policyHash, held, tries)
 	})
 	if err != nil {
-		return fmt.Errorf("saving a plan of campaign %s: %w", campaign, err)
+		return 0, fmt.Errorf("saving a plan of campaign %s: %w", campaign, err)
 	}
-	return nil
+	return queued, nil
 }
 
 func lockTasks(ctx context.Context, tx pgx.Tx, campaign string, plan scheduler.Plan) (map[int64]int, error) {
