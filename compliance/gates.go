@@ -25,34 +25,32 @@ func erasure(_ time.Time, _ Policy, s Subject) GateResult {
 	return allow("")
 }
 
+// scopes of a suppression, the widest first.
+var scopes = []struct {
+	name   string
+	reason Reason
+}{{"global", ReasonDNCGlobal}, {"brand", ReasonDNCTenant}, {"campaign", ReasonDNCCampaign}}
+
 // Gate 3. A standing no, the widest first; then whether the national list is fresh.
 func suppression(now time.Time, p Policy, s Subject) GateResult {
-	scopes := []struct {
-		name   string
-		reason Reason
-	}{{"global", ReasonDNCGlobal}, {"brand", ReasonDNCTenant}, {"campaign", ReasonDNCCampaign}}
+	understood := 0
 	for _, scope := range scopes {
 		for _, no := range s.Suppressed {
-			if no.Scope != scope.name || len(no.Channels) > 0 && !slices.Contains(no.Channels, s.Channel) {
+			if no.Scope != scope.name {
 				continue
 			}
-			if no.Until.IsZero() {
+			understood++
+			switch {
+			case len(no.Channels) > 0 && !slices.Contains(no.Channels, s.Channel):
+			case no.Until.IsZero():
 				return never(scope.reason, no.Source)
-			}
-			if no.Until.After(now) {
+			case no.Until.After(now):
 				return later(scope.reason, no.Until, no.Source)
 			}
 		}
 	}
-	for _, no := range s.Suppressed {
-		if !slices.ContainsFunc(scopes, func(sc struct {
-			name   string
-			reason Reason
-		}) bool {
-			return sc.name == no.Scope
-		}) {
-			return never(ReasonDNCGlobal, "unknown scope "+no.Scope) // what is not understood is a no
-		}
+	if understood < len(s.Suppressed) { // what is not understood is a no
+		return never(ReasonDNCGlobal, "a suppression of unknown scope")
 	}
 	if p.RegisterMaxAge > 0 && now.Sub(s.RegisterAt) > p.RegisterMaxAge {
 		return deny(ReasonRegisterStale, "")

@@ -17,8 +17,8 @@ const (
 
 // lunarYears holds one year each. Bits 15–4 are months 1–12, set for 30 days and
 // clear for 29; bits 3–0 name the leap month, 0 for none; bit 16 is set when that
-// leap month has 30 days. The table follows the Hong Kong Observatory's
-// conversion tables.
+// leap month has 30 days. The table was compared year by year with the npm package
+// lunar-javascript 1.7.7 (MIT).
 var lunarYears = [...]uint32{
 	0x04bd8, 0x04ae0, 0x0a570, 0x054d5, 0x0d260, 0x0d950, 0x16554, 0x056a0, 0x09ad0, 0x055d2,
 	0x04ae0, 0x0a5b6, 0x0a4d0, 0x0d250, 0x1d255, 0x0b540, 0x0d6a0, 0x0ada2, 0x095b0, 0x14977,

@@ -7,7 +7,7 @@ import (
 
 func TestLunarDaysOfKnownDates(t *testing.T) {
 	for _, test := range []struct{ date, want string }{
-		// 正月初一, from the Hong Kong Observatory's conversion tables
+		// 正月初一, as printed almanacs have it
 		{"1900-01-31", "正月初一"}, {"1949-01-29", "正月初一"}, {"1976-01-31", "正月初一"}, {"1985-02-20", "正月初一"},
 		{"2000-02-05", "正月初一"}, {"2008-02-07", "正月初一"}, {"2012-01-23", "正月初一"}, {"2019-02-05", "正月初一"},
 		{"2020-01-25", "正月初一"}, {"2021-02-12", "正月初一"}, {"2022-02-01", "正月初一"}, {"2023-01-22", "正月初一"},

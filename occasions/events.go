@@ -47,7 +47,6 @@ func ReadEvents(r io.Reader) ([]Happening, error) {
 			return nil, fmt.Errorf("events: column %d is %q, %q was expected", i+1, header[i], name)
 		}
 	}
-	zone := time.FixedZone("Asia/Shanghai", 8*60*60)
 	var events []Happening
 	for {
 		row, err := in.Read()
@@ -65,8 +64,8 @@ func ReadEvents(r io.Reader) ([]Happening, error) {
 			}
 		}
 		e := Happening{City: strings.TrimSuffix(row[0], "市"), Name: row[1], Place: row[2], Source: row[5]}
-		starts, err1 := time.ParseInLocation(time.DateOnly, row[3], zone)
-		ends, err2 := time.ParseInLocation(time.DateOnly, row[4], zone)
+		starts, err1 := time.ParseInLocation(time.DateOnly, row[3], beijing)
+		ends, err2 := time.ParseInLocation(time.DateOnly, row[4], beijing)
 		switch {
 		case err1 != nil || err2 != nil || ends.Before(starts):
 			return nil, fmt.Errorf("events, line %d: %s to %s is no span of days", line, row[3], row[4])

@@ -35,9 +35,8 @@ func festivalOn(t time.Time) string {
 
 // festival finds the nearest festival from now's date on.
 func festival(now time.Time) (Occasion, bool) {
-	zone := time.FixedZone("Asia/Shanghai", 8*60*60)
-	y, m, d := now.In(zone).Date()
-	today := time.Date(y, m, d, 0, 0, 0, 0, zone)
+	y, m, d := now.In(beijing).Date()
+	today := time.Date(y, m, d, 0, 0, 0, 0, beijing)
 	for days := range festivalAhead + 1 {
 		if name := festivalOn(today.AddDate(0, 0, days)); name != "" {
 			return Occasion{

@@ -33,6 +33,9 @@ type Occasion struct {
 	Until      time.Time // after this it may not be said any more
 }
 
+// beijing is the civil time of all of mainland China.
+var beijing = time.FixedZone("Asia/Shanghai", 8*60*60)
+
 // holds says whether the occasion may be spoken of at now.
 func (o Occasion) holds(now time.Time) bool {
 	return !o.ObservedAt.After(now) && now.Before(o.Until)
@@ -78,14 +81,13 @@ const birthdayAhead = 7
 
 // birthday is an occasion on the day itself and the week before, never after.
 func birthday(c contacts.Contact, now time.Time) (Occasion, bool) {
-	zone := time.FixedZone("Asia/Shanghai", 8*60*60)
-	days, ok := c.Birthday.DaysUntil(now.In(zone))
+	days, ok := c.Birthday.DaysUntil(now.In(beijing))
 	if !ok || days > birthdayAhead {
 		return Occasion{}, false
 	}
-	y, m, d := now.In(zone).Date()
+	y, m, d := now.In(beijing).Date()
 	return Occasion{
-		Kind: Birthday, Source: "member record", ObservedAt: now, Until: time.Date(y, m, d+1, 0, 0, 0, 0, zone),
+		Kind: Birthday, Source: "member record", ObservedAt: now, Until: time.Date(y, m, d+1, 0, 0, 0, 0, beijing),
 		Facts: map[string]any{
 			"today": days == 0, "days": days, "lunar": c.Birthday.Lunar, "spoken": c.Birthday.Spoken(),
 		},

@@ -12,8 +12,6 @@ import (
 	"warmline/contacts"
 )
 
-var beijing = time.FixedZone("Asia/Shanghai", 8*60*60)
-
 func at(s string) time.Time {
 	t, err := time.ParseInLocation("2006-01-02 15:04", s, beijing)
 	if err != nil {

@@ -52,13 +52,12 @@ var errNoDay = errors.New("the series does not have today and tomorrow")
 // low lies below yesterday's, or below today's where yesterday is not known:
 // the 48 hours of the cold wave standard (GB/T 21987). A rise is a drop of 0.
 func forecast(place Place, days []Day, now, observed time.Time, source string) (Occasion, error) {
-	zone := time.FixedZone("Asia/Shanghai", 8*60*60)
 	byDate := map[string]Day{}
 	for _, d := range days {
 		byDate[d.Date] = d
 	}
 	at := func(offset int) (Day, bool) {
-		d, ok := byDate[now.In(zone).AddDate(0, 0, offset).Format(time.DateOnly)]
+		d, ok := byDate[now.In(beijing).AddDate(0, 0, offset).Format(time.DateOnly)]
 		return d, ok
 	}
 	today, ok := at(0)
@@ -75,9 +74,9 @@ func forecast(place Place, days []Day, now, observed time.Time, source string) (
 			return Occasion{}, err
 		}
 	}
-	y, m, d := now.In(zone).Date()
+	y, m, d := now.In(beijing).Date()
 	until := observed.Add(weatherHolds)
-	if midnight := time.Date(y, m, d+1, 0, 0, 0, 0, zone); midnight.Before(until) {
+	if midnight := time.Date(y, m, d+1, 0, 0, 0, 0, beijing); midnight.Before(until) {
 		until = midnight // 明天 means another day then
 	}
 	return Occasion{
