@@ -84,7 +84,7 @@ func TestPhoneMasksItselfHoweverItIsPrinted(t *testing.T) {
 	p := Phone("+8613800138000")
 	var log bytes.Buffer
 	slog.New(slog.NewTextHandler(&log, nil)).Info("calling", "phone", p)
-	for _, got := range []string{fmt.Sprintf("%s", p), fmt.Sprintf("%v", p), fmt.Sprintf("%q", p), fmt.Sprintf("%#v", p), fmt.Sprintf("%+v", struct{ P Phone }{p}), log.String()} {
+	for _, got := range []string{p.String(), fmt.Sprintf("%v", p), fmt.Sprintf("to %s", p), fmt.Sprintf("%q", p), fmt.Sprintf("%#v", p), fmt.Sprintf("%+v", struct{ P Phone }{p}), log.String()} {
 		if strings.Contains(got, "13800138000") || !strings.Contains(got, "138****8000") {
 			t.Errorf("printed %s", got)
 		}
