@@ -54,7 +54,10 @@ func (d *Dialer) Place(ctx context.Context, j Job, door Door) Result {
 		return c.notDialed(err)
 	}
 	c.run(ctx)
-	return c.result()
+	r := c.result()
+	c.log.Info("call ended", "attempt", r.Attempt, "call", c.sip.ID(), "disposition", r.Disposition, "outcome", r.Outcome,
+		"by", r.EndedBy, "cause", r.Cause.Status, "q850", r.Cause.Q850)
+	return r
 }
 
 // prepare opens the media and has the first words ready.
@@ -111,6 +114,7 @@ func (c *call) dial(ctx context.Context) error {
 func (c *call) notDialed(err error) Result {
 	c.res.Disposition, c.res.EndedBy, c.res.Err = NotDialed, sip.ByUs, err
 	c.res.EndedAt = c.dialer.now()
+	c.log.Info("call not placed", "attempt", c.job.Attempt, "err", err)
 	if c.leg != nil {
 		c.leg.Close()
 	}

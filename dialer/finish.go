@@ -50,9 +50,11 @@ func (c *call) hearLastWords() {
 			case !c.res.Answered:
 				c.res.Announced += e.Text
 			case e.At > c.hear.deaf && c.machine == "":
-				c.hear.words++
 				c.said("callee", e.Text, "")
-				c.lastly(dialogs.Event{Kind: dialogs.Heard, Text: e.Text})
+				if !c.isMachine(e.Text) {
+					c.hear.words++
+					c.lastly(dialogs.Event{Kind: dialogs.Heard, Text: e.Text})
+				}
 			}
 		case <-late.C:
 			return
@@ -132,7 +134,7 @@ func (c *call) conversation() {
 	if r.Callback.IsZero() {
 		r.Callback = o.Callback
 	}
-	if c.speechless || c.dropped && !c.session.Done() {
+	if c.speechless || c.dropped && r.Outcome == "" {
 		r.Outcome = "system_error"
 	}
 	if r.OptOut {

@@ -28,19 +28,21 @@ const (
 
 // hearing is our turn to listen.
 type hearing struct {
-	events  <-chan speech.Event
-	deaf    time.Duration // sound before this is not the answered person's
-	voicing bool          // they speak now
-	open    bool          // the listening window is open
-	until   time.Time     // when it closes
-	words   int           // finals and keys so far
+	opened  bool
+	events  <-chan speech.Event // nil: nothing is heard
+	deaf    time.Duration       // sound before this is not the answered person's
+	voicing bool                // they speak now
+	open    bool                // the listening window is open
+	until   time.Time           // when it closes
+	words   int                 // finals and keys so far
 }
 
 // openEars starts recognising what comes in, once.
 func (c *call) openEars() {
-	if c.hear.events != nil || c.dialer.Ears == nil {
+	if c.hear.opened || c.dialer.Ears == nil {
 		return
 	}
+	c.hear.opened = true // one tap, one reader, whatever comes of it
 	stream, err := c.dialer.Ears.Open(c.ctx, speech.Options{Lang: c.job.Tree.Language()})
 	if err != nil {
 		c.log.Error("no ears", "attempt", c.job.Attempt, "err", err)
@@ -157,16 +159,21 @@ func (c *call) yields() bool {
 func (c *call) words(text string) {
 	c.hear.voicing = false
 	c.said("callee", text, "")
-	if c.hear.words == 0 && c.clock() < machineWithin {
-		if kind := machine(text); kind != "" {
-			c.machine = kind
-			c.session.Step(dialogs.Event{Kind: dialogs.Heard, At: c.clock(), Now: c.dialer.now(), Text: text})
-			c.hangup("machine")
-			return
-		}
+	if c.isMachine(text) {
+		c.hangup("machine")
+		return
 	}
 	c.hear.words++
 	c.turn(dialogs.Event{Kind: dialogs.Heard, Text: text})
+}
+
+// isMachine reports whether the first words of an answer are an answering
+// machine's, and keeps which.
+func (c *call) isMachine(text string) bool {
+	if c.hear.words == 0 && c.clock() < machineWithin {
+		c.machine = machine(text)
+	}
+	return c.machine != ""
 }
 
 // key handles a pressed key.

@@ -19,6 +19,7 @@ import (
 // TestEveryKindOfPerson calls each of the test carrier's people once and holds
 // what we say of it against what they know they did.
 func TestEveryKindOfPerson(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	type visit struct {
 		job    Job

@@ -66,10 +66,9 @@ func (c *call) nextBatch() {
 		var clips []*media.Clip
 		var failed error
 		for _, l := range lines {
-			parts, err := c.voice(ctx, l)
-			if err != nil { // the others can still be said
-				failed = err
-				continue
+			var parts []*media.Clip
+			if parts, failed = c.voice(ctx, l); failed != nil {
+				break
 			}
 			clips = append(clips, parts...)
 			p.lines = append(p.lines, l)
@@ -83,15 +82,12 @@ func (c *call) nextBatch() {
 	})
 }
 
-// play starts a prepared playlist.
+// play starts a prepared playlist. When one of its lines has no sound none is
+// played: it may be the one that says who is calling.
 func (c *call) play(p *playlist, clips []*media.Clip, failed error) {
 	c.floor.preparing = nil
-	if failed != nil {
-		c.res.Err = failed
-		c.log.Error("a line could not be spoken", "attempt", c.job.Attempt, "err", failed)
-	}
-	if len(clips) == 0 {
-		c.giveUpSpeaking()
+	if failed != nil || len(clips) == 0 {
+		c.giveUpSpeaking(failed)
 		return
 	}
 	p.began, p.beganAt = time.Now(), c.clock()
@@ -108,7 +104,9 @@ func (c *call) play(p *playlist, clips []*media.Clip, failed error) {
 
 // giveUpSpeaking ends a call whose words have no sound: silence at a person who
 // waits for an answer is worse than the end.
-func (c *call) giveUpSpeaking() {
+func (c *call) giveUpSpeaking(err error) {
+	c.res.Err = err
+	c.log.Error("a line could not be spoken", "attempt", c.job.Attempt, "err", err)
 	c.speechless = c.floor.then == nil || c.floor.then.Do != dialogs.HangUp
 	c.hangup("no voice")
 }

@@ -61,6 +61,12 @@ func newWorld(t *testing.T) *world {
 	}
 }
 
+// hearing is another dialer of this world, with other ears.
+func (w *world) hearing(ears speech.Recognizer) *Dialer {
+	d := w.dialer
+	return &Dialer{SIP: d.SIP, Media: d.Media, Prompts: d.Prompts, Ears: ears}
+}
+
 // job is a call to the person behind the suffix.
 func (w *world) job(attempt, suffix string) Job {
 	now := time.Now()
