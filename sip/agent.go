@@ -50,7 +50,7 @@ type Agent struct {
 
 // counters are kept atomically by whoever counts.
 type counters struct {
-	dialed, answered, ended, forks, late, strangers, spoofed, unsent, lostEvents atomic.Uint64
+	dialed, answered, ended, forks, late, strangers, spoofed, lostEvents atomic.Uint64
 }
 
 // Stats counts since Listen.
