@@ -48,12 +48,13 @@ func (s *shard) run() {
 				s.start = s.now() - time.Duration(s.tick)*tickTime
 				f()
 			case <-s.quit:
+				s.end()
 				return
 			}
 			continue
 		}
 		if !s.between() {
-			s.finishAll()
+			s.end()
 			return
 		}
 		due := s.start + time.Duration(s.tick)*tickTime
@@ -139,6 +140,19 @@ func (s *shard) remove(l *Leg) {
 	l.gone = true
 	s.filled[l.phase]--
 	s.legs--
+}
+
+// end runs what was told before quit, so that no leg is forgotten, and ends all legs.
+func (s *shard) end() {
+	for {
+		select {
+		case f := <-s.cmds:
+			f()
+		default:
+			s.finishAll()
+			return
+		}
+	}
 }
 
 func (s *shard) finishAll() {
