@@ -2,6 +2,7 @@ package media
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 )
@@ -38,7 +39,7 @@ func loneLeg(tb testing.TB, rtp, rtcp Packets, remote netip.AddrPort) (*Leg, *sh
 	t := l.agreed
 	t.remote, t.dir = remote, SendRecv
 	l.adopt(t, s.now())
-	l.playing.Store(newPlaylist(1, []*Clip{NewClip(make([]int16, 8000*3600))}))
+	l.playing.Store(newPlaylist(1, slices.Repeat([]*Clip{NewClip(make([]int16, frameSamples*5))}, 1000)))
 	return l, s
 }
 
