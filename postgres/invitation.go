@@ -197,10 +197,12 @@ VALUES ($1, $2, $3, $4, $5)`
 type offer struct{ channel, url, token *string }
 
 // step moves a locked invitation by wecom.State.Next; moved is false when the
-// step says nothing new.
+// step says nothing new. What was lost is not found again by an older report:
+// WeCom's times have whole seconds, so only a later one counts.
 func step(ctx context.Context, tx pgx.Tx, at time.Time, i Invitation, event string, o offer) (next wecom.State, moved bool, err error) {
+	lost := i.State == wecom.LostByCustomer || i.State == wecom.LostByMember
 	next, moved = i.State.Next(event)
-	if !moved {
+	if !moved || lost && !at.After(i.ChangedAt) {
 		return i.State, false, nil
 	}
 	if _, err := tx.Exec(ctx, moveInvitationSQL, i.ID, string(next), at, o.channel, o.url, o.token); err != nil {

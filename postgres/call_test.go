@@ -1,0 +1,466 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"warmline/compliance"
+	"warmline/dialer"
+	"warmline/dialogs"
+	"warmline/media"
+	"warmline/scheduler"
+	"warmline/sip"
+)
+
+// agreed is a call in which the person said yes.
+func agreed(now time.Time) dialer.Result {
+	return dialer.Result{
+		Disposition: "answered", Answered: true, AnsweredBy: "person", Outcome: "agreed_add", Grade: "A", EndedBy: "us",
+		Cause: sip.Cause{Status: 200}, Tags: []string{"喜欢羽绒服"}, Variants: map[string]string{"hello": "a"},
+		Heard:      []dialogs.HeardLine{{Line: "hook/1/a", Hook: "cold"}},
+		Transcript: []dialer.Turn{{Who: "bot", Text: "您好"}, {Who: "callee", Text: "好的\x00"}},
+		InviteAt:   now, RingAt: now.Add(time.Second), AnsweredAt: now.Add(3 * time.Second), EndedAt: now.Add(40 * time.Second),
+		RTP: media.Stats{Sent: 2000, Received: 1990, Lost: 10},
+	}
+}
+
+func busy(now time.Time) dialer.Result {
+	return dialer.Result{Disposition: "busy", EndedBy: "callee", Cause: sip.Cause{Status: 486, Q850: 17}, InviteAt: now, RingAt: now, EndedAt: now}
+}
+
+func TestFromThePlanToTheResult(t *testing.T) {
+	db := fresh(t)
+	people(t, db, 1)
+	c := running(t, db, "winter")
+	must(t)(nil, db.SaveMembers(t.Context(), noon, []Member{{UserID: "li", Name: "小李", Daily: 5, Active: true}}))
+	id := plan(t, db, noon, c, 5)[0]
+	if want := scheduler.AttemptID(c.ID, 1, 1); id != want {
+		t.Errorf("attempt is %s, want %s", id, want)
+	}
+	if again := plan(t, db, noon, c, 5); len(again) != 1 {
+		t.Errorf("a second tick queued %d attempts, want the same one", len(again))
+	}
+
+	wakes, err := db.Relay(t.Context(), noon, 10)
+	if err != nil || len(wakes) != 1 {
+		t.Fatalf("relay gives %v, %v", wakes, err)
+	}
+	if diff := cmp.Diff(Wake{Kind: "attempt", Key: id, Dispatch: 1, Outbox: wakes[0].Outbox}, wakes[0]); diff != "" {
+		t.Errorf("wake (-want +got):\n%s", diff)
+	}
+	must(t)(nil, db.Relayed(t.Context(), []int64{wakes[0].Outbox}))
+	if wakes, err := db.Relay(t.Context(), noon, 10); err != nil || len(wakes) != 0 {
+		t.Errorf("announced work is announced again at once: %v, %v", wakes, err)
+	}
+
+	got := claim(t, db, noon, id, "d1")
+	if got.Number != 1 || got.Epoch != 1 || got.Contact.Salutation() != "王女士" || len(got.Contact.Orders) != 1 || got.Campaign.Name != "winter" {
+		t.Errorf("claimed %+v", got)
+	}
+	if err := db.Dial(t.Context(), noon, id, got.Epoch, "d1", decide(noon)); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{"ringing", "in_dialog", "ringing"} {
+		must(t)(nil, db.Progress(t.Context(), noon, Step{id, got.Epoch, s}))
+	}
+	if s, _ := state(t, db, id); s != "in_dialog" {
+		t.Errorf("state is %s; a late ringing must not undo in_dialog", s)
+	}
+	finish(t, db, noon, got, agreed(noon))
+	finish(t, db, noon, got, agreed(noon)) // a result told twice
+
+	d, err := db.Attempt(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.State != "ended" || d.Outcome != "agreed_add" || d.RTPLost != 10 || d.AnsweredAt.IsZero() {
+		t.Errorf("stored %+v", d.Attempt)
+	}
+	var turns []dialer.Turn
+	if err := json.Unmarshal(d.Transcript, &turns); err != nil || len(turns) != 2 {
+		t.Errorf("transcript %s: %v", d.Transcript, err)
+	}
+	if in := task(t, db, c, 0); in.State != "done" || in.DoneReason != "agreed_add" || in.Attempts != 1 {
+		t.Errorf("task %+v", in)
+	}
+	ledger, err := db.Ledger(t.Context(), noon.AddDate(0, 0, 30), []int64{1})
+	if err != nil || !ledger[1].Hooks["cold"] || !ledger[1].Lines["hook/1/a"] {
+		t.Errorf("ledger %v, %v", ledger, err)
+	}
+	if ledger, err = db.Ledger(t.Context(), noon.AddDate(0, 0, 61), []int64{1}); err != nil || len(ledger[1].Lines) != 0 {
+		t.Errorf("after 61 days the ledger still holds %v, %v", ledger, err)
+	}
+	if wakes, err = db.Relay(t.Context(), noon, 10); err != nil || len(wakes) != 1 || wakes[0].Kind != "invite" {
+		t.Errorf("after a yes the outbox holds %v, %v", wakes, err)
+	}
+}
+
+func TestARetryIsAnAttemptOfItsOwn(t *testing.T) {
+	db := fresh(t)
+	people(t, db, 1)
+	c := running(t, db, "winter")
+	first := dial(t, db, noon, plan(t, db, noon, c, 1)[0], "d1")
+	finish(t, db, noon, first, busy(noon))
+	if in := task(t, db, c, 0); in.State != "waiting" || !in.DueAt.Equal(noon.Add(20*time.Minute)) || in.Attempts != 1 {
+		t.Errorf("after busy: %+v", in)
+	}
+	later := noon.AddDate(0, 0, 3)
+	ids := plan(t, db, later, c, 1)
+	if len(ids) != 1 || ids[0] == first.Attempt {
+		t.Fatalf("second attempt: %v", ids)
+	}
+	if second := claim(t, db, later, ids[0], "d1"); second.Number != 2 {
+		t.Errorf("second attempt has number %d", second.Number)
+	}
+}
+
+func TestATrunkFaultIsNotSpentOnThePerson(t *testing.T) {
+	db := fresh(t)
+	people(t, db, 1)
+	c := running(t, db, "winter")
+	now := noon
+	seen := map[string]bool{}
+	for range 3 {
+		ids := plan(t, db, now, c, 1)
+		if len(ids) != 1 || seen[ids[0]] {
+			t.Fatalf("at %s planned %v after %v", now, ids, seen)
+		}
+		seen[ids[0]] = true
+		a := dial(t, db, now, ids[0], "d1")
+		if a.Number != 1 {
+			t.Errorf("attempt has number %d, want 1: nothing was spent", a.Number)
+		}
+		finish(t, db, now, a, dialer.Result{Disposition: "network_busy", EndedBy: "carrier", EndedAt: now, TrunkFault: true})
+		now = now.Add(5 * time.Minute)
+	}
+}
+
+func TestOfManyClaimersOneWins(t *testing.T) {
+	db := fresh(t)
+	people(t, db, 1)
+	c := running(t, db, "winter")
+	id := plan(t, db, noon, c, 1)[0]
+	must(t)(nil, db.Heartbeat(t.Context(), "d1", "a"))
+	must(t)(nil, db.Heartbeat(t.Context(), "d2", "b"))
+	var wg sync.WaitGroup
+	wins := make(chan int, 16)
+	for i := range 16 {
+		wg.Go(func() {
+			c, ok, err := db.Claim(context.Background(), noon, id, []string{"d1", "d2"}[i%2], time.Minute)
+			if err != nil {
+				t.Error(err)
+			}
+			if ok {
+				wins <- c.Epoch
+			}
+		})
+	}
+	wg.Wait()
+	if len(wins) != 1 {
+		t.Errorf("%d claimers won", len(wins))
+	}
+}
+
+func TestWhoMayNotClaim(t *testing.T) {
+	db := fresh(t)
+	people(t, db, 1)
+	c := running(t, db, "winter")
+	id := plan(t, db, noon, c, 1)[0]
+	try := func(why string) {
+		t.Helper()
+		if _, ok, err := db.Claim(t.Context(), noon, id, "d1", time.Minute); err != nil || ok {
+			t.Errorf("%s: claimed %v, %v", why, ok, err)
+		}
+	}
+	try("a dialer that never said hello")
+	must(t)(nil, db.Heartbeat(t.Context(), "d1", "a"))
+	must(t)(nil, db.MoveCampaign(t.Context(), noon, c.ID, scheduler.Paused, "user", "bob"))
+	try("a paused campaign")
+	must(t)(nil, db.MoveCampaign(t.Context(), noon, c.ID, scheduler.Running, "", "bob"))
+	must(t)(nil, db.Drain(t.Context(), "d1"))
+	try("a dialer that drains")
+}
+
+func TestFencing(t *testing.T) {
+	lapse := func(t *testing.T, db *DB, id string) {
+		must(t)(db.pool.Exec(t.Context(), `UPDATE attempts SET lease_until = clock_timestamp() - interval '1 second' WHERE id = $1`, id))
+	}
+	for _, tt := range []struct {
+		name string
+		do   func(t *testing.T, db *DB, c Claimed)
+	}{
+		{"after the lease has lapsed", func(t *testing.T, db *DB, c Claimed) { lapse(t, db, c.Attempt) }},
+		{"after the lease has lapsed and a late heartbeat", func(t *testing.T, db *DB, c Claimed) {
+			lapse(t, db, c.Attempt)
+			must(t)(nil, db.Heartbeat(t.Context(), "d1", "a"))
+		}},
+		{"after the sweep and another's claim", func(t *testing.T, db *DB, c Claimed) {
+			lapse(t, db, c.Attempt)
+			if n, _, err := db.Sweep(t.Context(), noon, Dead); err != nil || n != 1 {
+				t.Fatalf("requeued %d, %v", n, err)
+			}
+			claim(t, db, noon, c.Attempt, "d2")
+		}},
+		{"after giving it back", func(t *testing.T, db *DB, c Claimed) {
+			must(t)(nil, db.Requeue(t.Context(), c.Attempt, c.Epoch))
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			db := fresh(t)
+			people(t, db, 1)
+			id := plan(t, db, noon, running(t, db, "winter"), 1)[0]
+			c := claim(t, db, noon, id, "d1")
+			tt.do(t, db, c)
+			err := db.Dial(t.Context(), noon, id, c.Epoch, "d1", decide(noon))
+			if !errors.Is(err, ErrLost) {
+				t.Errorf("dialing gives %v, want ErrLost", err)
+			}
+			if n := count(t, db, `SELECT count(*) FROM attempts WHERE dialed_at IS NOT NULL`); n != 0 {
+				t.Error("the attempt was dialed")
+			}
+		})
+	}
+}
+
+func TestSweep(t *testing.T) {
+	db := fresh(t)
+	people(t, db, 4)
+	c := running(t, db, "winter")
+	ids := plan(t, db, noon, c, 4)
+	dead := claim(t, db, noon, ids[0], "dead")
+	live := dial(t, db, noon, ids[1], "dead")
+	kept := dial(t, db, noon, ids[2], "alive")
+	must(t)(nil, db.Goodbye(t.Context(), "dead"))
+
+	requeued, unknown, err := db.Sweep(t.Context(), noon, Dead)
+	if err != nil || requeued != 1 || unknown != 1 {
+		t.Fatalf("sweep gives %d, %d, %v", requeued, unknown, err)
+	}
+	for _, tt := range []struct{ id, state, disposition string }{
+		{dead.Attempt, "queued", ""}, {live.Attempt, "unknown", "unknown"}, {kept.Attempt, "dialing", ""}, {ids[3], "queued", ""},
+	} {
+		if s, d := state(t, db, tt.id); s != tt.state || d != tt.disposition {
+			t.Errorf("attempt is %s (%s), want %s (%s)", s, d, tt.state, tt.disposition)
+		}
+	}
+	if again := claim(t, db, noon, dead.Attempt, "alive"); again.Epoch != dead.Epoch+2 {
+		t.Errorf("the requeued attempt has epoch %d after %d", again.Epoch, dead.Epoch)
+	}
+	if in := task(t, db, c, 1); in.State != "done" || in.DoneReason != "unknown" {
+		t.Errorf("the unknown person is %+v, want done: nobody is redialed by accident", in)
+	}
+	due, err := db.candidates(t.Context(), db.pool, noon, c, []int64{live.ContactID}, "")
+	if err != nil || len(due[0].Subject.History) != 1 {
+		t.Errorf("an unknown call is not counted as a contact: %+v, %v", due, err)
+	}
+
+	// The owner was only slow: its true result counts.
+	finish(t, db, noon, live, busy(noon))
+	if s, d := state(t, db, live.Attempt); s != "ended" || d != "busy" {
+		t.Errorf("the true result made it %s (%s)", s, d)
+	}
+	if in := task(t, db, c, 1); in.State != "waiting" || in.Attempts != 1 {
+		t.Errorf("after the true result the person is %+v", in)
+	}
+	// A claim that was given away has no say.
+	err = db.Finish(t.Context(), noon, FinishIn{Attempt: dead.Attempt, Epoch: dead.Epoch, Result: dialer.Result{Disposition: "not_dialed", OptOut: true}})
+	if !errors.Is(err, ErrLost) {
+		t.Errorf("a stale result gives %v", err)
+	}
+	if yes, err := db.Suppressed(t.Context(), phone(0)); err != nil || !yes {
+		t.Errorf("… but its opt-out must be taken from anyone: %v, %v", yes, err)
+	}
+}
+
+func TestAnOptOutBetweenClaimAndDial(t *testing.T) {
+	db := fresh(t)
+	people(t, db, 2)
+	winter, spring := running(t, db, "winter"), running(t, db, "spring")
+	ids := plan(t, db, noon, winter, 2)
+	c := claim(t, db, noon, ids[0], "d1")
+	if err := db.OptOut(t.Context(), noon, OptOutIn{Phone: phone(0), Source: "console"}); err != nil {
+		t.Fatal(err)
+	}
+	err := db.Dial(t.Context(), noon, c.Attempt, c.Epoch, "d1", decide(noon))
+	if !errors.Is(err, ErrLost) {
+		t.Errorf("dialing after the opt-out gives %v", err)
+	}
+	if s, _ := state(t, db, c.Attempt); s != "refused" {
+		t.Errorf("attempt is %s", s)
+	}
+	for _, in := range []scheduler.Campaign{winter, spring} {
+		if got := task(t, db, in, 0); got.State != "done" || got.DoneReason != "dnc_global" {
+			t.Errorf("in %s the person is %+v", in.Name, got)
+		}
+	}
+	if got := task(t, db, winter, 1); got.State != "attempting" {
+		t.Errorf("the other person is %+v", got)
+	}
+	if n := count(t, db, `SELECT count(*) FROM outbox WHERE done_at IS NULL`); n != 1 {
+		t.Errorf("%d rows of work are open, want the other person's", n)
+	}
+}
+
+func TestTheDoorClosesBetweenClaimAndDial(t *testing.T) {
+	evening := noon.Add(9 * time.Hour)
+	for _, tt := range []struct {
+		name   string
+		now    time.Time
+		do     func(t *testing.T, db *DB, c scheduler.Campaign)
+		reason string
+		state  string
+	}{
+		{"the window ends", evening, func(*testing.T, *DB, scheduler.Campaign) {}, compliance.ReasonWindow, "waiting"},
+		{"the consent is withdrawn", noon, func(t *testing.T, db *DB, _ scheduler.Campaign) {
+			must(t)(db.pool.Exec(t.Context(), `UPDATE consents SET withdrawn_at = $1`, noon))
+		}, compliance.ReasonNoConsent, "waiting"},
+		{"the campaign pauses", noon, func(t *testing.T, db *DB, c scheduler.Campaign) {
+			must(t)(nil, db.MoveCampaign(t.Context(), noon, c.ID, scheduler.Paused, "user", "bob"))
+		}, compliance.ReasonPaused, "waiting"},
+		{"a complaint comes in", noon, func(t *testing.T, db *DB, _ scheduler.Campaign) {
+			must(t)(db.pool.Exec(t.Context(), `UPDATE contacts SET complained_at = $1`, noon))
+		}, compliance.ReasonComplaint, "done"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			db := fresh(t)
+			people(t, db, 1)
+			c := running(t, db, "winter")
+			a := claim(t, db, noon, plan(t, db, noon, c, 1)[0], "d1")
+			tt.do(t, db, c)
+			err := db.Dial(t.Context(), tt.now, a.Attempt, a.Epoch, "d1", decide(tt.now))
+			var refused *RefusedError
+			if !errors.As(err, &refused) || refused.Verdict.Reason != tt.reason {
+				t.Fatalf("dialing gives %v, want refused: %s", err, tt.reason)
+			}
+			if s, _ := state(t, db, a.Attempt); s != "refused" {
+				t.Errorf("attempt is %s", s)
+			}
+			in := task(t, db, c, 0)
+			if in.State != tt.state || in.HeldReason != tt.reason || in.Attempts != 0 {
+				t.Errorf("the person is %+v", in)
+			}
+			if in.State == "waiting" && !in.DueAt.After(tt.now) {
+				t.Errorf("due again at %s, which is not after %s", in.DueAt, tt.now)
+			}
+		})
+	}
+}
+
+func TestAnOptOutInTheCallEndsEverything(t *testing.T) {
+	db := fresh(t)
+	people(t, db, 1)
+	winter, spring := running(t, db, "winter"), running(t, db, "spring")
+	a := dial(t, db, noon, plan(t, db, noon, winter, 1)[0], "d1")
+	r := agreed(noon)
+	r.Outcome, r.OptOut = "opt_out", true
+	finish(t, db, noon, a, r)
+	for _, c := range []scheduler.Campaign{winter, spring} {
+		if in := task(t, db, c, 0); in.State != "done" || in.DoneReason != "dnc_global" {
+			t.Errorf("in %s: %+v", c.Name, in)
+		}
+	}
+	w, err := db.Why(t.Context(), noon, phone(0))
+	if err != nil || len(w.Suppressions) != 1 || w.Suppressions[0].Channel != "all" {
+		t.Errorf("suppressions %+v, %v", w.Suppressions, err)
+	}
+	if n := count(t, db, `SELECT count(*) FROM suppressions WHERE encode(hash, 'escape') LIKE '%138%'`); n != 0 {
+		t.Error("a suppression holds the number")
+	}
+}
+
+func TestAResultSurvivesTheSpool(t *testing.T) {
+	in := FinishIn{Attempt: "a", Epoch: 3, Result: agreed(noon), Follow: []scheduler.FollowUp{{Kind: scheduler.FollowInvite}}}
+	in.Result.Err = errors.New("the trunk was away")
+	b, err := json.Marshal(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out FinishIn
+	if err := json.Unmarshal(b, &out); err != nil {
+		t.Fatal(err)
+	}
+	if out.Result.Err == nil || out.Result.Err.Error() != "the trunk was away" {
+		t.Errorf("the error came back as %v", out.Result.Err)
+	}
+	in.Result.Err, out.Result.Err = nil, nil
+	if diff := cmp.Diff(in, out); diff != "" {
+		t.Errorf("a result through JSON (-in +out):\n%s", diff)
+	}
+}
+
+func TestWorkAnnouncedAndForgottenIsAnnouncedAgain(t *testing.T) {
+	db := fresh(t)
+	people(t, db, 1)
+	c := running(t, db, "winter")
+	plan(t, db, noon, c, 1)
+	wakes, err := db.Relay(t.Context(), noon, 10)
+	if err != nil || len(wakes) != 1 {
+		t.Fatalf("relay gives %v, %v", wakes, err)
+	}
+	must(t)(nil, db.Relayed(t.Context(), []int64{wakes[0].Outbox}))
+	must(t)(db.pool.Exec(t.Context(), `UPDATE outbox SET dispatched_at = clock_timestamp() - interval '31 seconds'`))
+	if wakes, err = db.Relay(t.Context(), noon, 10); err != nil || len(wakes) != 1 || wakes[0].Dispatch != 2 {
+		t.Errorf("after 31 s relay gives %v, %v; want dispatch 2", wakes, err)
+	}
+	must(t)(nil, db.MoveCampaign(t.Context(), noon, c.ID, scheduler.Paused, "user", "bob"))
+	if wakes, err = db.Relay(t.Context(), noon, 10); err != nil || len(wakes) != 0 {
+		t.Errorf("a paused campaign is announced: %v, %v", wakes, err)
+	}
+}
+
+func TestSlotsOfATrunkAreSharedByAllDialers(t *testing.T) {
+	db := fresh(t)
+	g := scheduler.Rate(0.001, 5) // nothing comes back within the test
+	var wg sync.WaitGroup
+	granted := make(chan int, 8)
+	for range 8 {
+		wg.Go(func() {
+			n, err := db.LeaseSlots(context.Background(), "t1", "0571", g, 3)
+			if err != nil {
+				t.Error(err)
+			}
+			granted <- n
+		})
+	}
+	wg.Wait()
+	close(granted)
+	sum := 0
+	for n := range granted {
+		sum += n
+	}
+	if sum != 5 {
+		t.Errorf("8 dialers got %d slots, the burst is 5", sum)
+	}
+	if n, err := db.LeaseSlots(t.Context(), "t1", "0572", g, 3); err != nil || n != 3 {
+		t.Errorf("another caller ID got %d, %v", n, err)
+	}
+}
+
+func TestACancelledCampaignTakesItsPeopleAlong(t *testing.T) {
+	db := fresh(t)
+	people(t, db, 3)
+	c := running(t, db, "winter")
+	ids := plan(t, db, noon, c, 2)
+	a := dial(t, db, noon, ids[0], "d1")
+	must(t)(nil, db.MoveCampaign(t.Context(), noon, c.ID, scheduler.Cancelled, "user", "bob"))
+	if s, _ := state(t, db, ids[1]); s != "refused" {
+		t.Errorf("the queued attempt is %s", s)
+	}
+	finish(t, db, noon, a, busy(noon))
+	b, err := db.Backlog(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Backlog{Done: 3}, b); diff != "" {
+		t.Errorf("backlog (-want +got):\n%s", diff)
+	}
+	if err := db.MoveCampaign(t.Context(), noon, c.ID, scheduler.Running, "", "bob"); err == nil {
+		t.Error("a cancelled campaign runs again")
+	}
+}
