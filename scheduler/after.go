@@ -40,8 +40,7 @@ type FollowUp struct {
 
 // Retry says when a person who was not reached is tried again.
 type Retry struct {
-	Attempts int  `json:"attempts"` // at most, over the campaign; 0 means 3
-	Demo     bool `json:"demo,omitempty"`
+	Attempts int `json:"attempts"` // at most, over the campaign; 0 means 3
 }
 
 // Max is the most attempts a person gets from one campaign.
@@ -97,8 +96,10 @@ func After(r Result, retry Retry) []FollowUp {
 	case "agreed_add":
 		f = append(f, FollowUp{Kind: FollowInvite})
 	case "agreed_sms":
-		// One way only: the text carries the link, no member task.
-		f = append(f, FollowUp{Kind: FollowInvite, Reason: "link"})
+		// One way only: the text carries the way to the member, and no task.
+		if !r.Messaged {
+			f = append(f, FollowUp{Kind: FollowSMS, Template: r.Template})
+		}
 	case "callback":
 		if !r.Callback.IsZero() && r.Number < retry.Max() {
 			return append(f, FollowUp{Kind: FollowRetry, Due: r.Callback, Reason: "callback"})

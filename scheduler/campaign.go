@@ -95,7 +95,7 @@ func (c Campaign) Check() error {
 		return fmt.Errorf("campaign %s: rate %g is not between 0 and 1000 calls per second", c.Name, c.Rate)
 	case c.Channels <= 0:
 		return fmt.Errorf("campaign %s: channels %d; at least 1 is needed", c.Name, c.Channels)
-	case c.RingTimeout < 15*time.Second && !c.Retry.Demo || c.RingTimeout > 60*time.Second:
+	case c.RingTimeout < 15*time.Second || c.RingTimeout > 60*time.Second:
 		return fmt.Errorf("campaign %s: ring timeout %s is not between 15s and 60s", c.Name, c.RingTimeout)
 	}
 	return c.Retry.Check()

@@ -45,9 +45,12 @@ type Plan struct {
 	Held  []Held
 }
 
+// Door says whether a contact may be made; compliance.Decide under a policy.
+type Door func(now time.Time, s compliance.Subject) compliance.Verdict
+
 // Next decides who of the due is called now. It keeps their order, so the same
 // arguments give the same plan; when room runs out the rest stays due.
-func Next(now time.Time, c Campaign, due []Candidate, p compliance.Policy, room Room) Plan {
+func Next(now time.Time, c Campaign, due []Candidate, door Door, room Room) Plan {
 	var plan Plan
 	for _, d := range due {
 		if d.Attempts >= c.Retry.Max() {
@@ -55,7 +58,7 @@ func Next(now time.Time, c Campaign, due []Candidate, p compliance.Policy, room 
 				Verdict: compliance.Verdict{Reason: compliance.ReasonFrequency, Terminal: true}})
 			continue
 		}
-		v := compliance.Decide(now, p, d.Subject)
+		v := door(now, d.Subject)
 		if !v.Allowed {
 			plan.Held = append(plan.Held, Held{d.ContactID, string(v.Reason), v.Until, v.Terminal, v})
 			continue

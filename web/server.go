@@ -62,7 +62,7 @@ func New(c Config) (http.Handler, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &server{c}
+	s := &server{Config: c}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.healthz)
 	reg := prometheus.NewRegistry()
@@ -97,7 +97,10 @@ func New(c Config) (http.Handler, error) {
 	return http.NewCrossOriginProtection().Handler(mux), nil
 }
 
-type server struct{ Config }
+type server struct {
+	Config
+	guesses guessGuard
+}
 
 // inside lets in who has the token; without a token, this machine.
 func (s *server) inside(next http.Handler) http.Handler {

@@ -81,9 +81,10 @@ type DialerConfig struct {
 
 // SpeechConfig chooses voice and ears.
 type SpeechConfig struct {
-	Voice  string `yaml:"voice"`
-	Espeak string `yaml:"espeak"`
-	Ears   string `yaml:"ears"`
+	Voice  string  `yaml:"voice"`
+	Espeak string  `yaml:"espeak"`
+	Rate   float64 `yaml:"rate"`
+	Ears   string  `yaml:"ears"`
 }
 
 // OccasionsConfig names the sources of kind reasons.
@@ -139,7 +140,7 @@ func defaults() Config {
 		SIP:    SIPConfig{"127.0.0.1:0"},
 		Media:  MediaConfig{"127.0.0.1", "16384-32767"},
 		Dialer: DialerConfig{Channels: 200, MaxTalk: 3 * time.Minute, Drain: 60 * time.Second},
-		Speech: SpeechConfig{Voice: "espeak", Espeak: "espeak-ng", Ears: "tones"},
+		Speech: SpeechConfig{Voice: "espeak", Espeak: "espeak-ng", Rate: 1, Ears: "tones"},
 		Occasions: OccasionsConfig{
 			Almanac: "examples/almanac.json", Events: "examples/events.csv",
 		},
@@ -270,6 +271,12 @@ func set(f reflect.Value, val string) error {
 			return fmt.Errorf("%q is not a whole number", val)
 		}
 		f.SetInt(int64(n))
+	case float64:
+		x, err := strconv.ParseFloat(val, 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a number", val)
+		}
+		f.SetFloat(x)
 	case time.Duration:
 		d, err := time.ParseDuration(val)
 		if err != nil {
@@ -314,6 +321,9 @@ func (c Config) check() error {
 	}
 	if v := c.Speech.Voice; v != "espeak" && v != "tones" {
 		return fmt.Errorf("config: speech.voice %q is neither espeak nor tones", v)
+	}
+	if r := c.Speech.Rate; r < 0.5 || r > 2 {
+		return fmt.Errorf("config: speech.rate %g is not between 0.5 and 2", r)
 	}
 	if v := c.Speech.Ears; v != "tones" && v != "none" {
 		return fmt.Errorf("config: speech.ears %q is neither tones nor none", v)

@@ -33,6 +33,9 @@ var homes = []home{
 	{"广东省", "深圳市", "南山区"}, {"四川省", "成都市", "武侯区"}, {"湖北省", "武汉市", "武昌区"}, {"陕西省", "西安市", "雁塔区"},
 }
 
+// coldHomes of the homes, the first ones, lie where the cold wave strikes.
+const coldHomes = 7
+
 // tails choose who answers at the rehearsal's gateway: each kind of person or line
 // has two customers or more. Every other tail agrees.
 var tails = strings.Fields("101 102 103 104 105 201 202 203 204 205 206 207 " +
@@ -59,6 +62,7 @@ func makePeople(d *dice) []person {
 		for range 2 {
 			p := somebody(d, number(d, taken, tail))
 			p.special = true
+			p.home = homes[len(people)%coldHomes] // one campaign for the cold snap meets them all
 			people = append(people, p)
 		}
 	}

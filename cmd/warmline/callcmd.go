@@ -1,0 +1,310 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"warmline/contacts"
+	"warmline/dialer"
+	"warmline/dialogs"
+	"warmline/media"
+	"warmline/sip"
+)
+
+// callCmd places one real call: how a telephony engineer tries a gateway.
+type callCmd struct {
+	Number      string        `arg:"" help:"Phone number, or any SIP user part."`
+	Trunk       string        `required:"" help:"The peer, sip:HOST:PORT." placeholder:"sip:HOST:PORT"`
+	Dialog      string        `required:"" help:"Dialog tree, a file." placeholder:"FILE"`
+	Facts       string        `help:"What the tree may know, YAML or JSON." placeholder:"FILE"`
+	RingTimeout time.Duration `help:"How long it may ring." default:"30s"`
+	MaxTalk     time.Duration `help:"Longest conversation." default:"2m"`
+	User        string        `help:"Digest user."`
+	Password    string        `help:"Digest password." env:"WARMLINE_CALL_PASSWORD"`
+	Realm       string        `help:"The only realm that gets the password; the trunk's host when left out."`
+	From        string        `help:"Caller ID." default:"warmline"`
+	Codec       string        `help:"Codec to offer." enum:"pcma,pcmu,both" default:"both"`
+	Voice       string        `help:"Voice: espeak, or tones for simulated people." enum:"espeak,tones" default:"espeak"`
+	Override    string        `help:"Call a suppressed number all the same; the reason is kept." placeholder:"REASON"`
+	JSON        bool          `help:"Last line is one JSON object."`
+}
+
+// Help shows an example.
+func (callCmd) Help() string {
+	return `No database and no Redis are needed. Consent is NOT checked: call your own
+phone or a test peer. Every call is noted (masked number, user, time) in the
+audit file of the data folder.
+
+Example: a peer of Debian's sip-tester, and a call to it:
+
+  sipp -sn uas -i 127.0.0.1 -p 5060 &
+  warmline call 1000 --trunk sip:127.0.0.1:5060 --dialog examples/dialogs/winter-care.yaml --max-talk 20s
+
+Exit code 0 when the call was carried through to its end, whatever became of
+it; 1 when it could not be tried.`
+}
+
+// callReport is the last line of warmline call --json.
+type callReport struct {
+	Disposition string     `json:"disposition"`
+	Answered    bool       `json:"answered"`
+	AnsweredBy  string     `json:"answered_by"`
+	Outcome     string     `json:"outcome"`
+	SIPStatus   int        `json:"sip_status"`
+	Q850        int        `json:"q850"`
+	Reason      string     `json:"reason"`
+	RingMS      int64      `json:"ring_ms"`
+	TalkMS      int64      `json:"talk_ms"`
+	EndedBy     string     `json:"ended_by"`
+	RTP         rtpReport  `json:"rtp"`
+	Transcript  []turnLine `json:"transcript"`
+}
+
+type rtpReport struct {
+	Sent     uint64 `json:"sent"`
+	Received uint64 `json:"received"`
+	Lost     uint64 `json:"lost"`
+}
+
+type turnLine struct {
+	AtMS int64  `json:"at_ms"`
+	Who  string `json:"who"`
+	Text string `json:"text"`
+}
+
+// Run places the call.
+func (c *callCmd) Run(a *app) error {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	trunk, err := c.trunk()
+	if err != nil {
+		return err
+	}
+	masked, err := c.allowed(trunk)
+	if err != nil {
+		return err
+	}
+	if err := c.unsuppressed(a, cfg); err != nil {
+		return err
+	}
+	src, err := os.ReadFile(c.Dialog)
+	if err != nil {
+		return fmt.Errorf("reading the dialog tree: %w", err)
+	}
+	tree, err := dialogs.Parse(c.Dialog, src)
+	if err != nil {
+		return err
+	}
+	facts, err := readFacts(c.Facts)
+	if err != nil {
+		return err
+	}
+	if _, ok := facts["brand"]; !ok {
+		facts["brand"] = tree.Brand()
+	}
+	facts["now"] = time.Now()
+	if err := auditCall(cfg.dataDir(), masked, trunk.Addr, c.Override); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.std.err, "No consent was checked for this call to %s.\n", masked)
+	cfg.Speech.Voice = c.Voice
+	d, stop, err := c.dialer(a, cfg, trunk)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	codecs := map[string][]media.Codec{"pcma": {media.PCMA}, "pcmu": {media.PCMU}, "both": {media.PCMA, media.PCMU}}[c.Codec]
+	r := d.Place(a.ctx, dialer.Job{
+		Attempt: "call-" + time.Now().UTC().Format("20060102T150405.000"), To: c.Number, Masked: masked, Trunk: trunk, CallerID: c.From,
+		Tree: tree, Facts: facts, Ledger: ledgerOf(dialogs.Ledger{}), RingTimeout: c.RingTimeout, MaxTalk: c.MaxTalk, Codecs: codecs,
+	}, nil)
+	if r.Err != nil && r.InviteAt.IsZero() {
+		return fmt.Errorf("the call could not be tried: %w", r.Err)
+	}
+	return c.tell(a, r)
+}
+
+func (c *callCmd) trunk() (sip.Trunk, error) {
+	addr, ok := strings.CutPrefix(c.Trunk, "sip:")
+	if !ok {
+		return sip.Trunk{}, fmt.Errorf("--trunk %q: write it as sip:HOST:PORT", c.Trunk)
+	}
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		addr = net.JoinHostPort(addr, "5060")
+	}
+	return sip.Trunk{Name: "call", Addr: addr, User: c.User, Password: c.Password, Realm: c.Realm, From: c.From}, nil
+}
+
+// emergency numbers are never dialed by a machine. The list is that of the
+// countries Warmline has policies for.
+var emergency = []string{"110", "119", "120", "122", "12110", "112", "911", "999", "000", "118"}
+
+// allowed masks the number for people and refuses what a machine must not dial
+// over a real trunk.
+func (c *callCmd) allowed(t sip.Trunk) (masked string, err error) {
+	digits := strings.TrimLeft(strings.Trim(c.Number, " "), "+")
+	phone, class, perr := contacts.ParsePhone(c.Number, "CN")
+	masked = c.Number
+	switch {
+	case perr == nil:
+		masked = phone.Masked()
+	case len(digits) > 6:
+		masked = digits[:3] + "****" + digits[len(digits)-2:]
+	}
+	if t.Loopback() {
+		return masked, nil
+	}
+	refuse := func(what string) error {
+		return fmt.Errorf("%s is %s: it is only dialed over a trunk on loopback", c.Number, what)
+	}
+	if slices.Contains(emergency, digits) {
+		return "", refuse("an emergency number")
+	}
+	var why *contacts.Refusal
+	if errors.As(perr, &why) && (why.Reason == "short_code" || why.Reason == "premium") {
+		return "", refuse("a " + strings.ReplaceAll(why.Reason, "_", " ") + " number")
+	}
+	if perr == nil && (class == contacts.ClassPremium || class == contacts.ClassShort) {
+		return "", refuse("a " + string(class) + " number")
+	}
+	if perr != nil && len(digits) <= 6 && strings.Trim(digits, "0123456789") == "" {
+		return "", refuse("a short code")
+	}
+	return masked, nil
+}
+
+// unsuppressed asks the store, when one is configured, whether this person
+// asked not to be called.
+func (c *callCmd) unsuppressed(a *app, cfg Config) error {
+	phone, _, err := contacts.ParsePhone(c.Number, "CN")
+	if cfg.DatabaseURL == "" || err != nil {
+		return nil
+	}
+	db, err := openStore(a.ctx, cfg, a.log)
+	if err != nil {
+		return fmt.Errorf("asking whether the number is suppressed: %w", err)
+	}
+	defer db.Close()
+	suppressed, err := db.Suppressed(a.ctx, phone)
+	if err != nil {
+		return fmt.Errorf("asking whether the number is suppressed: %w", err)
+	}
+	if suppressed && c.Override == "" {
+		return fmt.Errorf("%s asked not to be called; --override REASON calls all the same and keeps the reason", phone.Masked())
+	}
+	return nil
+}
+
+// readFacts reads what a tree may know from YAML or JSON; times are written
+// as RFC 3339 or as "5d ago".
+func readFacts(file string) (dialogs.Facts, error) {
+	f := dialogs.Facts{}
+	if file == "" {
+		return f, nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading facts: %w", err)
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(b)).Decode(&f); err != nil {
+		return nil, fmt.Errorf("facts in %s: %s", file, yaml.FormatError(err, false, true))
+	}
+	return f, nil
+}
+
+// auditCall appends who called whom, when; a call that cannot be noted is not
+// placed.
+func auditCall(dir, masked, trunk, override string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("the audit file: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "audit.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("the audit file: %w", err)
+	}
+	who := "unknown"
+	if u, err := user.Current(); err == nil {
+		who = u.Username
+	}
+	line, err := json.Marshal(map[string]any{
+		"at": time.Now().UTC(), "action": "call", "user": who, "number": masked, "trunk": trunk, "override": override,
+	})
+	if err == nil {
+		_, err = f.Write(append(line, '\n'))
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("the audit file: %w", err)
+	}
+	return nil
+}
+
+// dialer makes the same parts campaigns use, bound to the address that reaches
+// the trunk.
+func (c *callCmd) dialer(a *app, cfg Config, t sip.Trunk) (*dialer.Dialer, func(), error) {
+	ip, err := localIP(t.Addr)
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg.SIP.Listen, cfg.Media.IP = net.JoinHostPort(ip, "0"), ip
+	return newDialer(a.ctx, cfg, time.Now, a.log)
+}
+
+// localIP is our address on the way to addr; no packet is sent.
+func localIP(addr string) (string, error) {
+	conn, err := net.Dial("udp", addr)
+	if err != nil {
+		return "", fmt.Errorf("no way to %s: %w", addr, err)
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).IP.String(), nil
+}
+
+func (c *callCmd) tell(a *app, r dialer.Result) error {
+	rep := callReport{
+		Disposition: r.Disposition, Answered: r.Answered, AnsweredBy: r.AnsweredBy, Outcome: r.Outcome,
+		SIPStatus: r.Cause.Status, Q850: r.Cause.Q850, Reason: r.Cause.Reason, EndedBy: r.EndedBy,
+		RTP: rtpReport{r.RTP.Sent, r.RTP.Received, r.RTP.Lost}, Transcript: []turnLine{},
+	}
+	if !r.AnsweredAt.IsZero() {
+		rep.TalkMS = r.EndedAt.Sub(r.AnsweredAt).Milliseconds()
+	}
+	if !r.RingAt.IsZero() {
+		until := r.EndedAt
+		if !r.AnsweredAt.IsZero() {
+			until = r.AnsweredAt
+		}
+		rep.RingMS = until.Sub(r.RingAt).Milliseconds()
+	}
+	for _, t := range r.Transcript {
+		rep.Transcript = append(rep.Transcript, turnLine{t.At.Milliseconds(), t.Who, t.Text})
+	}
+	for _, t := range r.Ladder {
+		arrow := "<──"
+		if t.Sent {
+			arrow = "──>"
+		}
+		a.printf("%s %s %s\n", t.At.Format("15:04:05.000"), arrow, t.Line)
+	}
+	for _, t := range rep.Transcript {
+		a.printf("%6.1fs %-6s %s\n", float64(t.AtMS)/1000, t.Who, t.Text)
+	}
+	a.printf("%s: status %d, cause %d, ended by %s; RTP %d sent, %d received, %d lost\n",
+		rep.Disposition, rep.SIPStatus, rep.Q850, rep.EndedBy, rep.RTP.Sent, rep.RTP.Received, rep.RTP.Lost)
+	if c.JSON {
+		return a.json(rep)
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"warmline/dialogs"
+)
+
+// dialogCmd groups what an author of trees does.
+type dialogCmd struct {
+	Lint dialogLintCmd `cmd:"" help:"Check trees; every problem with its file, line and column."`
+	Chat dialogChatCmd `cmd:"" help:"Talk to a tree by text."`
+}
+
+type dialogLintCmd struct {
+	Files []string `arg:"" help:"Dialog trees."`
+	JSON  bool     `help:"One JSON object."`
+}
+
+// Help shows an example.
+func (dialogLintCmd) Help() string {
+	return "Example:\n\n  warmline dialog lint examples/dialogs/*.yaml\n\nExit code 1 when there is a problem."
+}
+
+type problemLine struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Problem string `json:"problem"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// Run lints.
+func (c *dialogLintCmd) Run(a *app) error {
+	found := []problemLine{}
+	for _, f := range c.Files {
+		src, err := os.ReadFile(f)
+		if err != nil {
+			return err
+		}
+		for _, p := range dialogs.Lint(f, src) {
+			found = append(found, problemLine{p.File, p.Line, p.Col, p.Msg, p.Hint})
+			if !c.JSON {
+				a.printf("%s\n", p)
+			}
+		}
+	}
+	if c.JSON {
+		if err := a.json(map[string]any{"files": len(c.Files), "problems": found}); err != nil {
+			return err
+		}
+	} else if len(found) == 0 {
+		a.printf("%d trees, no problem\n", len(c.Files))
+	}
+	if len(found) > 0 {
+		return errExit(1)
+	}
+	return nil
+}
+
+type dialogChatCmd struct {
+	File  string `arg:"" help:"Dialog tree."`
+	Facts string `help:"What the tree may know, YAML or JSON." placeholder:"FILE"`
+	JSON  bool   `help:"Print the outcome as JSON at the end."`
+}
+
+// Help shows an example.
+func (dialogChatCmd) Help() string {
+	return `You are the customer: type what you would say, a single digit for a key, an
+empty line for silence; Ctrl-D hangs up.
+
+Example:
+
+  printf '对我是\n挺好的\n可以啊\n' | warmline dialog chat examples/dialogs/winter-care.yaml --facts examples/facts.yaml`
+}
+
+// Run chats.
+func (c *dialogChatCmd) Run(a *app) error {
+	src, err := os.ReadFile(c.File)
+	if err != nil {
+		return err
+	}
+	tree, err := dialogs.Parse(c.File, src)
+	if err != nil {
+		return err
+	}
+	facts, err := readFacts(c.Facts)
+	if err != nil {
+		return err
+	}
+	if _, ok := facts["brand"]; !ok {
+		facts["brand"] = tree.Brand()
+	}
+	facts["now"] = time.Now()
+	in := bufio.NewScanner(a.std.in)
+	replies := func() (string, bool) {
+		if a.ctx.Err() != nil || !in.Scan() {
+			return "", false
+		}
+		return in.Text(), true
+	}
+	o := dialogs.RunText(tree, "chat", facts, replies, func(who, text string) { a.printf("%s: %s\n", who, text) })
+	if err := in.Err(); err != nil {
+		return errors.Join(errors.New("reading your replies"), err)
+	}
+	if c.JSON {
+		return a.json(o)
+	}
+	fmt.Fprintf(a.std.out, "%s %v\n", o.Name, o.Tags)
+	return nil
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"warmline/dialogs"
+)
+
+// trees parses dialog trees once per version.
+type trees struct {
+	dir string
+	mu  sync.Mutex
+	at  map[string]*dialogs.Tree // source → tree
+}
+
+func newTrees(dir string) *trees { return &trees{dir: dir, at: map[string]*dialogs.Tree{}} }
+
+// parse gives the tree of a source that a campaign was approved with.
+func (t *trees) parse(name string, src []byte) (*dialogs.Tree, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if tree, ok := t.at[string(src)]; ok {
+		return tree, nil
+	}
+	tree, err := dialogs.Parse(name, src)
+	if err != nil {
+		return nil, err
+	}
+	t.at[string(src)] = tree
+	return tree, nil
+}
+
+// load reads a tree by file path, or by name from the dialogs folder.
+func (t *trees) load(nameOrFile string) (*dialogs.Tree, []byte, error) {
+	path := nameOrFile
+	if !strings.ContainsAny(path, "/.") {
+		path = filepath.Join(t.dir, nameOrFile+".yaml")
+	}
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("dialog tree %q: %w; known: %s", nameOrFile, err, strings.Join(t.names(), ", "))
+	}
+	tree, err := t.parse(path, src)
+	return tree, src, err
+}
+
+// names lists the trees of the folder.
+func (t *trees) names() []string {
+	files, _ := filepath.Glob(filepath.Join(t.dir, "*.yaml"))
+	for i, f := range files {
+		files[i] = strings.TrimSuffix(filepath.Base(f), ".yaml")
+	}
+	slices.Sort(files)
+	return files
+}
