@@ -124,9 +124,23 @@ UPDATE contact_tasks
 SET state = 'done', done_reason = 'unknown', due_at = NULL, attempts = attempts + 1, updated_at = $3
 WHERE campaign = $1 AND contact = $2 AND state = 'attempting'`
 
+// forgetSQL forgets dialers that have been silent for an hour.
+const forgetSQL = `
+DELETE FROM dialers WHERE heartbeat < clock_timestamp() - interval '1 hour'`
+
+// orphanMessagesSQL gives up on messages whose sender never came back: nobody
+// knows whether the provider has them.
+const orphanMessagesSQL = `
+UPDATE messages
+SET state = 'unknown', error = 'the sender died'
+WHERE state = 'sending' AND sending_at < $1`
+
+// orphaned is how long a message may be in sending.
+const orphaned = 10 * time.Minute
+
 // Sweep takes the attempts of dialers that have been silent for dead: claimed
 // ones go back to the queue with a new epoch, dialed ones become unknown. It
-// returns how many of each.
+// returns how many of each. Messages left in sending become unknown as well.
 func (db *DB) Sweep(ctx context.Context, now time.Time, dead time.Duration) (requeued, unknown int, err error) {
 	type lost struct {
 		attempt, campaign string
@@ -155,7 +169,11 @@ func (db *DB) Sweep(ctx context.Context, now time.Time, dead time.Duration) (req
 			}
 		}
 		requeued, unknown = len(ids), len(list)
-		return nil
+		if _, err := tx.Exec(ctx, orphanMessagesSQL, now.Add(-orphaned)); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, forgetSQL)
+		return err
 	})
 	if err != nil {
 		return 0, 0, fmt.Errorf("sweeping: %w", err)

@@ -154,6 +154,23 @@ func TestFromTheOfferToTheFriendAndBack(t *testing.T) {
 	}
 }
 
+func TestAThrottledMemberRests(t *testing.T) {
+	db := fresh(t)
+	calls := yes(t, db, 2, 9)
+	finish(t, db, noon, calls[0], agreed(noon))
+	must(t)(db.OfferInvitation(t.Context(), noon, 1, "", "wt1"))
+	if next, err := db.AdvanceInvitation(t.Context(), noon, 1, wecom.StepThrottle); err != nil || next != wecom.Throttled {
+		t.Fatal(next, err)
+	}
+	if _, _, ok, err := db.ReserveInvitation(t.Context(), noon, calls[1].Attempt, calls[1].ContactID); err != nil || ok {
+		t.Errorf("a throttled member was given another one: %v, %v", ok, err)
+	}
+	must(t)(nil, db.SaveMembers(t.Context(), noon, []Member{{UserID: "li", Name: "小李", Daily: 9, Active: true}}))
+	if list, err := db.Members(t.Context(), noon); err != nil || !list[1].PausedUntil.After(noon) || list[1].UsedToday != 1 {
+		t.Errorf("members %+v, %v; a restart must not wake the member", list, err)
+	}
+}
+
 func TestAnOptOutBeforeTheOffer(t *testing.T) {
 	db := fresh(t)
 	c := yes(t, db, 1, 3)[0]
@@ -207,6 +224,10 @@ func TestMessages(t *testing.T) {
 		{"an answer that was lost", func(t *testing.T, db *DB) {
 			must(t)(nil, func() error { _, _, err := db.ClaimMessage(t.Context(), noon, 1, allow); return err }())
 			must(t)(nil, db.MessageUnknown(t.Context(), noon, 1, "timeout"))
+		}, "unknown"},
+		{"a sender that died", func(t *testing.T, db *DB) {
+			must(t)(nil, func() error { _, _, err := db.ClaimMessage(t.Context(), noon, 1, allow); return err }())
+			must(t)(nil, func() error { _, _, err := db.Sweep(t.Context(), noon.Add(11*time.Minute), Dead); return err }())
 		}, "unknown"},
 		{"refused by the provider", func(t *testing.T, db *DB) {
 			must(t)(nil, func() error { _, _, err := db.ClaimMessage(t.Context(), noon, 1, allow); return err }())

@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"warmline/compliance"
 	"warmline/contacts"
 	"warmline/wecom"
 )
@@ -211,6 +210,11 @@ func step(ctx context.Context, tx pgx.Tx, at time.Time, i Invitation, event stri
 	if _, err := tx.Exec(ctx, movedSQL, i.ID, string(i.State), event, string(next), at); err != nil {
 		return next, false, err
 	}
+	if next == wecom.Throttled {
+		if _, err := tx.Exec(ctx, pauseMemberSQL, i.Member, at.Add(throttledFor)); err != nil {
+			return next, false, err
+		}
+	}
 	return next, true, change(ctx, tx, at, "invitation", fmt.Sprint(i.ID),
 		map[string]any{"campaign": i.Campaign, "member": i.Member, "state": next})
 }
@@ -288,10 +292,4 @@ func (db *DB) Invitations(ctx context.Context, campaign string, limit int) ([]In
 		return nil, fmt.Errorf("reading invitations: %w", err)
 	}
 	return list, nil
-}
-
-// wecomSubject asks about an invitation instead of a call.
-func wecomSubject(s compliance.Subject) compliance.Subject {
-	s.Channel = compliance.WeCom
-	return s
 }

@@ -24,15 +24,19 @@ type Member struct {
 	UsedToday   int       `json:"used_today"` // read only
 }
 
-// saveMemberSQL adds a member or takes over what changed.
+// saveMemberSQL adds a member or takes over what changed. An empty link or pause
+// leaves the one that is known.
 const saveMemberSQL = `
-INSERT INTO members (userid, name, brand, daily, link_id, link_url, paused_until, active, updated_at)
+INSERT INTO members AS m (userid, name, brand, daily, link_id, link_url, paused_until, active, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (userid) DO UPDATE SET name = excluded.name, brand = excluded.brand, daily = excluded.daily,
-	link_id = excluded.link_id, link_url = excluded.link_url, paused_until = excluded.paused_until,
+	link_id = CASE excluded.link_id WHEN '' THEN m.link_id ELSE excluded.link_id END,
+	link_url = CASE excluded.link_url WHEN '' THEN m.link_url ELSE excluded.link_url END,
+	paused_until = coalesce(excluded.paused_until, m.paused_until),
 	active = excluded.active, updated_at = excluded.updated_at`
 
-// SaveMembers adds members or changes them; those not named stay as they are.
+// SaveMembers adds members or changes them; those not named stay as they are, and
+// so do a link and a pause that are not given.
 func (db *DB) SaveMembers(ctx context.Context, now time.Time, members []Member) error {
 	err := db.tx(ctx, func(tx pgx.Tx) error {
 		for _, m := range members {
@@ -48,6 +52,15 @@ func (db *DB) SaveMembers(ctx context.Context, now time.Time, members []Member) 
 	}
 	return nil
 }
+
+// pauseMemberSQL keeps a member from new invitations until a moment.
+const pauseMemberSQL = `
+UPDATE members
+SET paused_until = greatest(paused_until, $2)
+WHERE userid = $1`
+
+// throttledFor is how long a member rests whom WeCom told 操作频繁.
+const throttledFor = 24 * time.Hour
 
 // memberColumns are the columns scanMember reads; $1 is the begin of the day.
 const memberColumns = `m.userid, m.name, m.brand, m.daily, m.link_id, m.link_url, m.paused_until, m.active,

@@ -146,6 +146,7 @@ CREATE TABLE messages (
 	CHECK (state NOT IN ('sent', 'delivered') OR provider_id IS NOT NULL AND sent_at IS NOT NULL)
 );
 CREATE UNIQUE INDEX messages_provider ON messages (provider_id) WHERE provider_id IS NOT NULL;
+CREATE INDEX messages_sending ON messages (sending_at) WHERE state = 'sending';
 CREATE INDEX messages_contact ON messages (contact);
 CREATE INDEX messages_campaign ON messages (campaign);
 
