@@ -45,3 +45,35 @@ func (db *DB) Backlog(ctx context.Context, campaign string) (b Backlog, err erro
 	b.NextDue = instant(due)
 	return b, nil
 }
+
+// pulseSQL is what a tick needs of a backlog, by index alone.
+const pulseSQL = `
+SELECT count(*) FILTER (WHERE state IN ('planned', 'queued')),
+	count(*) FILTER (WHERE state = 'claimed'),
+	count(*) FILTER (WHERE state NOT IN ('planned', 'queued', 'claimed')),
+	EXISTS (SELECT FROM contact_tasks WHERE campaign = $1 AND state IN ('pending', 'waiting')),
+	(SELECT min(due_at) FROM contact_tasks WHERE campaign = $1 AND state IN ('pending', 'waiting'))
+FROM attempts
+WHERE campaign = $1
+  AND state IN ('planned', 'queued', 'claimed', 'dialing', 'ringing', 'early_media', 'in_dialog', 'transferring')`
+
+// Pulse is the part of a backlog that costs the same for ten people and for a
+// million.
+type Pulse struct {
+	Queued, Claimed, Live int
+	Waits                 bool      // somebody is still to be looked at
+	NextDue               time.Time // when
+}
+
+// Over reports whether the campaign has nothing left to do.
+func (p Pulse) Over() bool { return !p.Waits && p.Queued+p.Claimed+p.Live == 0 }
+
+// Pulse reads what a planner's tick asks of a campaign's backlog.
+func (db *DB) Pulse(ctx context.Context, campaign string) (p Pulse, err error) {
+	var due *time.Time
+	if err := db.pool.QueryRow(ctx, pulseSQL, campaign).Scan(&p.Queued, &p.Claimed, &p.Live, &p.Waits, &due); err != nil {
+		return p, fmt.Errorf("pulse of campaign %s: %w", campaign, err)
+	}
+	p.NextDue = instant(due)
+	return p, nil
+}

@@ -13,7 +13,8 @@ import (
 // peopleFunnelSQL counts the people of a campaign before and after the call.
 const peopleFunnelSQL = `
 SELECT
-	(SELECT count(DISTINCT contact) FROM contact_tasks WHERE $1::uuid IS NULL OR campaign = $1),
+	CASE WHEN $1::uuid IS NULL THEN (SELECT count(*) FROM contacts)
+		ELSE (SELECT count(*) FROM contact_tasks WHERE campaign = $1) END,
 	(SELECT count(DISTINCT contact) FROM contact_tasks WHERE eligible AND ($1::uuid IS NULL OR campaign = $1)),
 	(SELECT count(*) FROM (
 		SELECT contact FROM invitations WHERE offered_at IS NOT NULL AND ($1::uuid IS NULL OR campaign = $1)
@@ -151,6 +152,7 @@ m AS (SELECT * FROM messages WHERE $1::uuid IS NULL OR campaign = $1),
 i AS (SELECT * FROM invitations WHERE $1::uuid IS NULL OR campaign = $1),
 f AS (SELECT f.*, f.external_userid || '/' || f.member AS key FROM friendships f JOIN i ON i.id = f.invitation WHERE f.contact IS NOT NULL)
 SELECT 'known', contact, '', '', false, updated_at FROM t
+UNION ALL SELECT 'known', id, '', '', false, created_at FROM contacts WHERE $1::uuid IS NULL
 UNION ALL SELECT 'judged', contact, '', CASE state WHEN 'attempting' THEN '' ELSE held_reason END, coalesce(eligible, false), updated_at FROM t
 UNION ALL SELECT 'planned', contact, id::text, '', false, planned_at FROM a
 UNION ALL SELECT 'dialed', contact, id::text, '', false, dialed_at FROM a

@@ -11,9 +11,9 @@ import (
 )
 
 // historySQL reads the contacts that count, of all campaigns and channels: calls
-// that reached the network's other side or are under way, texts that may have
-// arrived, requests of members. Of other campaigns the last eight days are enough
-// for any cap, of this one all its life.
+// that reached the network's other side or are under way, and texts that may have
+// arrived. A member's request is none: the person asked for it. Of other campaigns
+// the last eight days are enough for any cap, of this one all its life.
 const historySQL = `
 SELECT contact, coalesce(dialed_at, planned_at) AS at, 'voice' AS channel, campaign,
 	state IN ('planned', 'queued', 'claimed', 'dialing', 'ringing', 'early_media', 'in_dialog', 'transferring') AS in_flight,
@@ -29,11 +29,6 @@ SELECT contact, coalesce(sending_at, queued_at), 'sms', campaign, state = 'sendi
 FROM messages
 WHERE contact = ANY ($1) AND state IN ('sending', 'sent', 'delivered', 'unknown')
   AND (campaign = $2 OR sending_at > $3)
-UNION ALL
-SELECT contact, offered_at, 'wecom', campaign, false, ''
-FROM invitations
-WHERE contact = ANY ($1) AND channel = 'task' AND offered_at IS NOT NULL
-  AND (campaign = $2 OR offered_at > $3)
 ORDER BY contact, at`
 
 // historyOf is how far back contacts of other campaigns are read.

@@ -88,6 +88,10 @@ func TestNobodyIsEverCalledOverACap(t *testing.T) {
 				GROUP BY contact, campaign HAVING count(*) > 3) x`},
 			{"a call after the opt-out", `SELECT count(*) FROM attempts a JOIN attempts o ON o.contact = a.contact AND o.outcome = 'opt_out'
 				WHERE a.dialed_at > o.ended_at`},
+			{"a person in an attempt that is over", `SELECT count(*) FROM contact_tasks t WHERE t.state = 'attempting' AND NOT EXISTS (
+				SELECT FROM attempts a WHERE a.campaign = t.campaign AND a.contact = t.contact AND a.state IN ('queued', 'claimed', 'dialing'))`},
+			{"an open attempt of a person who is not in one", `SELECT count(*) FROM attempts a JOIN contact_tasks t USING (campaign, contact)
+				WHERE a.state IN ('queued', 'claimed', 'dialing') AND t.state <> 'attempting'`},
 			{"a dialed attempt without an end", `SELECT count(*) FROM attempts WHERE state NOT IN ('ended', 'refused', 'unknown', 'queued')`},
 		} {
 			if got := count(t, db, tt.sql); got != 0 {
