@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"warmline/compliance"
 	"warmline/dialer"
 	"warmline/scheduler"
 )
@@ -196,5 +198,47 @@ func TestThePulseIsThePartOfTheBacklogATickNeeds(t *testing.T) {
 	must(t)(nil, db.MoveCampaign(t.Context(), noon, c.ID, scheduler.Cancelled, "user", "bob"))
 	if p, err = db.Pulse(t.Context(), c.ID); err != nil || p.Over() || p.Waits {
 		t.Errorf("a cancelled campaign with a live call has pulse %+v, %v", p, err)
+	}
+}
+
+func TestPlansAtTheSameMomentQueueEveryoneOnce(t *testing.T) {
+	db := fresh(t)
+	const n = 40
+	people(t, db, n)
+	campaigns := []scheduler.Campaign{running(t, db, "winter"), running(t, db, "spring"), running(t, db, "autumn")}
+	var wg sync.WaitGroup
+	queued := make(chan int, 9)
+	for i := range cap(queued) {
+		c := campaigns[i%len(campaigns)]
+		due, err := db.Due(t.Context(), noon, c.ID, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 1 {
+			slices.Reverse(due)
+		}
+		p := scheduler.Next(noon, c, due, func(now time.Time, s compliance.Subject) compliance.Verdict { return decide(now)(s) }, scheduler.Room{Lines: n})
+		wg.Go(func() {
+			got, err := db.SavePlan(context.Background(), noon, c.ID, "hash", p)
+			if err != nil {
+				t.Error(err)
+			}
+			queued <- got
+		})
+	}
+	wg.Wait()
+	close(queued)
+	sum := 0
+	for got := range queued {
+		sum += got
+	}
+	if rows := count(t, db, `SELECT count(*) FROM attempts`); sum != n || rows != n {
+		t.Errorf("%d queued in %d rows, want everyone once: %d", sum, rows, n)
+	}
+	for _, c := range campaigns {
+		b, err := db.Backlog(t.Context(), c.ID)
+		if err != nil || b.Open() != n || b.Pending != 0 {
+			t.Errorf("backlog of %s is %+v, %v", c.Name, b, err)
+		}
 	}
 }

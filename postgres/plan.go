@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -86,7 +87,10 @@ func (db *DB) SavePlan(ctx context.Context, now time.Time, campaign, policyHash 
 			return err
 		}
 		held := slices.Clone(plan.Held)
-		for _, call := range plan.Calls {
+		// In one order for all campaigns, so that two plans for the same people
+		// wait for each other and not both.
+		calls := slices.SortedFunc(slices.Values(plan.Calls), func(a, b scheduler.Call) int { return cmp.Compare(a.ContactID, b.ContactID) })
+		for _, call := range calls {
 			seq, ok := tries[call.ContactID]
 			if !ok {
 				continue
