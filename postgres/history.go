@@ -97,9 +97,13 @@ func readDeadLines(ctx context.Context, q querier, ids []int64, by map[int64]*sc
 	return err
 }
 
-// friendsSQL lists who is a friend, or said to be one.
+// friendsSQL lists who must not be asked to become a friend: who is one, was one
+// and left, is about to become one, or said to be one already.
 const friendsSQL = `
-SELECT contact FROM friendships WHERE contact = ANY ($1) AND lost_at IS NULL AND evidence <> 'forwarded'
+SELECT contact FROM friendships WHERE contact = ANY ($1) AND evidence <> 'forwarded'
+UNION
+SELECT contact FROM invitations WHERE contact = ANY ($1)
+	AND state IN ('consented', 'offered', 'clicked', 'half', 'awaiting_acceptance', 'not_found', 'throttled')
 UNION
 SELECT contact FROM attempts WHERE contact = ANY ($1) AND outcome = 'already_friend'`
 

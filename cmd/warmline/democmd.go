@@ -16,6 +16,7 @@ import (
 
 	"warmline/compliance"
 	"warmline/messaging/smstest"
+	"warmline/postgres"
 	"warmline/postgres/local"
 	"warmline/reports"
 	"warmline/sip/siptest"
@@ -140,7 +141,10 @@ type demo struct {
 	house   *house
 	url     string
 	funnel  reports.Funnel
+	people  int
 	rejects int
+	look    func(context.Context) error // a test's look at the end, before everything closes
+	odd     []string                    // calls that ended otherwise than the gateway's table says
 	closers []func()
 }
 
@@ -339,7 +343,7 @@ func (d *demo) load(ctx context.Context, cfg Config) error {
 	if err := orders.keepRejects(filepath.Join(d.out, "orders.refused.csv")); err != nil {
 		return err
 	}
-	d.rejects = len(orders.Refused)
+	d.people, d.rejects = orders.People, len(orders.Refused)
 	d.screen.say("orders: %d rows, %d people, %d rows folded, %d refused %s", orders.Rows, orders.People, orders.Folded, len(orders.Refused), counts(orders.reasons()))
 	for _, r := range orders.Refused[:min(3, len(orders.Refused))] {
 		d.screen.say("  line %d, column %d: %s %s", r.Line, r.Column, r.Reason, r.Value)
@@ -407,6 +411,11 @@ func (d *demo) live(ctx context.Context, cfg Config) (demoReport, error) {
 	// The house's own reading of all friends finds what a push lost.
 	if err := d.house.friends.reconcile(ctx); err != nil {
 		return demoReport{}, err
+	}
+	if d.look != nil {
+		if err := d.look(ctx); err != nil {
+			return demoReport{}, err
+		}
 	}
 	return d.report(ctx)
 }
@@ -501,7 +510,7 @@ func (d *demo) report(ctx context.Context) (demoReport, error) {
 	d.funnel = f
 	carrier, corp, texts := d.gateway.Truth(), d.wecom.Truth(), d.sms.Truth()
 	r := demoReport{
-		People: f.People(reports.Imported), RejectedRows: d.rejects, Attempts: f.Attempts, Dispositions: f.Dispositions, OptedOut: f.OptedOut, Invited: f.Invited,
+		People: d.people, RejectedRows: d.rejects, Attempts: f.Attempts, Dispositions: f.Dispositions, OptedOut: f.OptedOut, Invited: f.Invited,
 		PeakCalls: carrier.PeakCalls, Answered: carrier.Answered, CalledAfterOptOut: carrier.CalledAfterOptOut,
 		Messages: len(texts.Messages), Friends: corp.Friends, FriendsLost: corp.Lost, DuplicateInvites: corp.DuplicateInvites,
 		Seconds: time.Since(d.began).Seconds(),
@@ -509,10 +518,44 @@ func (d *demo) report(ctx context.Context) (demoReport, error) {
 	for _, n := range f.Held {
 		r.Held += n
 	}
+	attempts, err := d.stores.db.Attempts(ctx, "", 10_000)
+	if err != nil {
+		return r, err
+	}
+	d.odd = compare(carrier.Calls, attempts)
+	for _, o := range d.odd {
+		d.screen.say("not as the gateway's table says: %s", o)
+	}
 	if err := os.WriteFile(filepath.Join(d.out, "report.json"), mustJSON(r), 0o600); err != nil {
 		return r, err
 	}
 	return r, nil
+}
+
+// compare holds each call's disposition and outcome against what the gateway's
+// table says such a person does, and returns what differs.
+func compare(calls []siptest.CallRecord, attempts []postgres.Attempt) []string {
+	byID := map[string]postgres.Attempt{}
+	for _, a := range attempts {
+		byID[a.ID] = a
+	}
+	visits := map[string]int{}
+	var odd []string
+	for _, c := range calls {
+		visits[c.Number]++
+		want := siptest.CaseFor(c.Number)
+		if visits[c.Number] > 1 && want.NextDisposition != "" {
+			want.Disposition, want.Outcome = want.NextDisposition, want.NextOutcome
+		}
+		got, ok := byID[c.Attempt]
+		switch {
+		case !ok:
+			odd = append(odd, fmt.Sprintf("%s: the gateway saw a call that no attempt stands for", want.Name))
+		case got.Disposition != want.Disposition || want.Outcome != "" && got.Outcome != want.Outcome:
+			odd = append(odd, fmt.Sprintf("%s: %s %s, want %s %s", want.Name, got.Disposition, got.Outcome, want.Disposition, want.Outcome))
+		}
+	}
+	return odd
 }
 
 func mustJSON(v any) []byte {

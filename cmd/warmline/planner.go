@@ -81,7 +81,7 @@ func (p *planner) tick(ctx context.Context) error {
 // plan writes one tick of one campaign.
 func (p *planner) plan(ctx context.Context, c scheduler.Campaign) error {
 	now := p.clock.now()
-	open, err := p.db.Backlog(ctx, c.ID)
+	open, err := p.db.Pulse(ctx, c.ID)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (p *planner) plan(ctx context.Context, c scheduler.Campaign) error {
 		return err
 	}
 	if len(due) == 0 {
-		if open.Open() == 0 && open.InFlight() == 0 {
+		if open.Over() {
 			return p.complete(ctx, c, scheduler.Completing)
 		}
 		return nil
@@ -117,6 +117,7 @@ func (p *planner) plan(ctx context.Context, c scheduler.Campaign) error {
 // calls, that it is an AI, and how to refuse.
 func know(s *compliance.Subject, cfg Config, c scheduler.Campaign) {
 	s.Disclosed = true
+	s.InviteToAFriend = c.Purpose == string(compliance.Marketing)
 	if t, err := cfg.trunk(c.Trunk); err == nil {
 		s.CallerIDRegistered = t.CallerID != "" && (c.CallerID == "" || c.CallerID == t.CallerID)
 		s.Loopback = t.sip().Loopback()
