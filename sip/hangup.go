@@ -97,7 +97,7 @@ func repeat(req *gosip.Request, seq uint32) *gosip.Request {
 // silence. A challenge to BYE is answered once; CANCEL cannot be challenged
 // (RFC 3261 22.1).
 func (c *Call) seeThrough(req *gosip.Request) {
-	res := c.agent.transact(req)
+	res := c.agent.transact(context.Background(), req)
 	c.noteAnswer(res, req)
 	if res == nil || req.Method == gosip.CANCEL || (res.StatusCode != 401 && res.StatusCode != 407) {
 		return
@@ -109,7 +109,7 @@ func (c *Call) seeThrough(req *gosip.Request) {
 	next := repeat(req, req.CSeq().SeqNo+1)
 	next.AppendHeader(credential)
 	c.ladder.note(true, req.Method.String())
-	c.noteAnswer(c.agent.transact(next), next)
+	c.noteAnswer(c.agent.transact(context.Background(), next), next)
 }
 
 func (c *Call) noteAnswer(res *gosip.Response, req *gosip.Request) {
@@ -120,11 +120,12 @@ func (c *Call) noteAnswer(res *gosip.Response, req *gosip.Request) {
 	c.ladder.note(false, statusLine(res)+" to "+req.Method.String())
 }
 
-// transact returns the final response, nil when there is none.
-func (a *Agent) transact(req *gosip.Request) *gosip.Response {
-	ctx, stop := context.WithTimeout(context.Background(), time.Second)
+// transact returns the final response, nil when there is none before ctx ends
+// or the transaction gives up (64·T1, RFC 3261 17.1.2.2).
+func (a *Agent) transact(ctx context.Context, req *gosip.Request) *gosip.Response {
+	sending, stop := context.WithTimeout(ctx, time.Second)
 	defer stop()
-	tx, err := a.tx.Request(ctx, req)
+	tx, err := a.tx.Request(sending, req)
 	if err != nil {
 		a.log.Debug("SIP request not sent", "method", req.Method.String(), "err", netError(err))
 		return nil
@@ -137,6 +138,8 @@ func (a *Agent) transact(req *gosip.Request) *gosip.Response {
 				return res
 			}
 		case <-tx.Done():
+			return nil
+		case <-ctx.Done():
 			return nil
 		case <-a.stop:
 			return nil

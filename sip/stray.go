@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"context"
 	"net/netip"
 	"sync"
 	"time"
@@ -99,7 +100,7 @@ func (a *Agent) dismiss(res *gosip.Response) {
 	a.send(ack)
 	bye := d.request(gosip.BYE, d.next())
 	bye.AppendHeader(gosip.NewHeader("Reason", `SIP;cause=487;text="call is over"`))
-	a.spawn(func() { a.transact(bye) })
+	a.spawn(func() { a.transact(context.Background(), bye) })
 	a.log.Warn("answer to a forgotten call hung up", "call", callID(res))
 }
 
