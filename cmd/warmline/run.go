@@ -78,6 +78,14 @@ func run(ctx context.Context, p parts) error {
 	}
 	handlers := map[string]tasks.Handler{}
 	g, gctx := errgroup.WithContext(ctx)
+	// What live calls need (workers for what follows, callbacks, the API) goes
+	// on until the last of them has ended.
+	last, stopLast := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLast()
+	drained := make(chan struct{})
+	if !h.has(roleDialer) {
+		close(drained)
+	}
 	if h.has(roleDialer) {
 		d, stop, err := newDialer(ctx, p.config, p.clock.now, p.log)
 		if err != nil {
@@ -100,16 +108,16 @@ func run(ctx context.Context, p parts) error {
 		}
 		h.caller.rehearse(ctx)
 		handlers[tasks.Attempt] = h.caller.wake
-		g.Go(func() error { return h.caller.run(gctx) })
+		g.Go(func() error { defer close(drained); return h.caller.run(gctx) })
 	}
 	if h.has(roleFriends) {
 		handlers[tasks.Invite] = h.friends.invite
 		handlers[tasks.Message] = h.friends.message
-		g.Go(func() error { return h.friends.run(gctx) })
+		g.Go(func() error { return h.friends.run(last) })
 	}
 	if len(handlers) > 0 {
 		w := &tasks.Worker{Redis: p.stores.redis, Handlers: handlers, Log: p.log}
-		g.Go(func() error { return w.Run(gctx) })
+		g.Go(func() error { return w.Run(last) })
 	}
 	if h.has(rolePlanner) {
 		g.Go(func() error { return h.planner.run(gctx) })
@@ -119,8 +127,14 @@ func run(ctx context.Context, p parts) error {
 		g.Go(func() error { return h.sweep(gctx) })
 	}
 	if p.listener != nil {
-		g.Go(func() error { return h.serve(gctx) })
+		g.Go(func() error { return h.serve(last) })
 	}
+	g.Go(func() error {
+		<-gctx.Done()
+		<-drained
+		stopLast()
+		return nil
+	})
 	if p.started != nil {
 		p.started(h)
 	}
@@ -169,7 +183,6 @@ func (h *house) serve(ctx context.Context) error {
 		return fmt.Errorf("serving %s: %w", h.listener.Addr(), err)
 	case <-ctx.Done():
 	}
-	// Callbacks are answered as long as calls may still end.
 	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := s.Shutdown(bye); err != nil {
