@@ -24,14 +24,17 @@ var testKey = []byte("0123456789abcdef0123456789abcdef")
 // fresh opens a migrated database of the test's own.
 func fresh(t testing.TB) *DB {
 	t.Helper()
-	return reopen(t, pgtest.New(t, func(ctx context.Context, url string) error {
-		db, err := Open(ctx, url, Options{})
-		if err != nil {
-			return err
-		}
-		defer db.Close()
-		return db.Migrate(ctx)
-	}))
+	return reopen(t, pgtest.New(t, migrate))
+}
+
+// migrate makes the template of all tests.
+func migrate(ctx context.Context, url string) error {
+	db, err := Open(ctx, url, Options{})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return db.Migrate(ctx)
 }
 
 func reopen(t testing.TB, url string) *DB {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
@@ -106,6 +109,13 @@ func TestTwoDaysAgreeWithTheGatewaysOwnLog(t *testing.T) {
 	}
 	if len(d.odd) > 0 {
 		t.Errorf("calls not as the gateway's table says: %v", d.odd)
+	}
+	log, err := os.ReadFile(filepath.Join(d.out, "warmline.log"))
+	if err != nil || len(log) == 0 {
+		t.Fatalf("the log: %d bytes, %v", len(log), err)
+	}
+	if n := regexp.MustCompile(`1[3-9]\d{9}`).Find(log); n != nil {
+		t.Errorf("the log tells a whole number: %s", n)
 	}
 	stopped := d.sms.Truth().MessagedAfterOptOut
 	if stopped != 0 {

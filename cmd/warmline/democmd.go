@@ -231,6 +231,19 @@ func (d *demo) prepare(ctx context.Context) (Config, error) {
 	if env, err = withStoresFrom(env, d.app.std.env); err != nil {
 		return cfg, err
 	}
+	if env.DatabaseURL != "" {
+		// The rehearsal must not touch what is in the given database.
+		scratch, drop, err := postgres.Scratch(ctx, env.DatabaseURL)
+		if err != nil {
+			return cfg, err
+		}
+		env.DatabaseURL = scratch
+		d.closers = append(d.closers, func() {
+			if err := drop(); err != nil {
+				d.log.Warn("cleaning up", "err", err)
+			}
+		})
+	}
 	if d.stores, err = startStores(ctx, env, true, d.say()); err != nil {
 		return cfg, err
 	}
