@@ -24,11 +24,11 @@ var testKey = []byte("0123456789abcdef0123456789abcdef")
 // fresh opens a migrated database of the test's own.
 func fresh(t testing.TB) *DB {
 	t.Helper()
-	return reopen(t, pgtest.New(t, migrate))
+	return reopen(t, pgtest.New(t, migrated))
 }
 
-// migrate makes the template of all tests.
-func migrate(ctx context.Context, url string) error {
+// migrated makes the template of all tests.
+func migrated(ctx context.Context, url string) error {
 	db, err := Open(ctx, url, Options{})
 	if err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 )
 
 func TestScratchIsEmptyAndGoesAwayAgain(t *testing.T) {
-	url := pgtest.New(t, migrate)
+	url := pgtest.New(t, migrated)
 	scratch, drop, err := Scratch(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
