@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"os/user"
 	"path/filepath"
 	"slices"
@@ -35,7 +36,7 @@ type callCmd struct {
 	Realm       string        `help:"The only realm that gets the password; the trunk's host when left out."`
 	From        string        `help:"Caller ID." default:"warmline"`
 	Codec       string        `help:"Codec to offer." enum:"pcma,pcmu,both" default:"both"`
-	Voice       string        `help:"Voice: espeak, or tones for simulated people." enum:"espeak,tones" default:"espeak"`
+	Voice       string        `help:"Voice: espeak, tones for simulated people, or auto." enum:"auto,espeak,tones" default:"auto"`
 	Override    string        `help:"Call a suppressed number all the same; the reason is kept." placeholder:"REASON"`
 	JSON        bool          `help:"Last line is one JSON object."`
 }
@@ -121,6 +122,13 @@ func (c *callCmd) Run(a *app) error {
 	}
 	fmt.Fprintf(a.std.err, "No consent was checked for this call to %s.\n", masked)
 	cfg.Speech.Voice = c.Voice
+	if c.Voice == "auto" {
+		cfg.Speech.Voice = "espeak"
+		if _, err := exec.LookPath(cfg.Speech.Espeak); err != nil {
+			cfg.Speech.Voice = "tones"
+			fmt.Fprintln(a.std.err, "espeak-ng is missing, so the bot speaks tones; «apt-get install -y espeak-ng» as root gives it a voice.")
+		}
+	}
 	d, stop, err := c.dialer(a, cfg, trunk)
 	if err != nil {
 		return err
