@@ -73,7 +73,7 @@ type demoReport struct {
 // that two days fit into two minutes; demoPause is the silence after which the
 // simulated people take it to have finished: longer than its longest comma.
 const (
-	demoRate  = 1.25
+	demoRate  = 1.4
 	demoPause = 600 * time.Millisecond
 )
 
