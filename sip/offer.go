@@ -17,16 +17,22 @@ type unacked struct {
 	giveUp time.Time
 }
 
+// open reports whether an answer of theirs is still to come. An offer of theirs
+// that we have answered is done with our 2xx: datagrams overtake each other, so
+// their next offer may arrive before the ACK.
+func (u *unacked) open() bool { return u != nil && u.asked }
+
 // onReinvite answers a new offer, or makes one when asked for it.
 func (c *Call) onReinvite(h held) {
 	switch {
 	case c.dialog == nil: // our own INVITE is open (RFC 3261 14.2)
 		h.refuse(491, "Request Pending")
 		return
-	case c.offer != nil:
+	case c.offer.open():
 		h.refuse(500, "Another Offer Is Open", gosip.NewHeader("Retry-After", "1"))
 		return
 	}
+	c.offer = nil // who offers anew has had our answer; the ACK may come behind
 	offer := sdpOf(h.req)
 	answer := c.local
 	if offer != nil {
@@ -45,7 +51,7 @@ func (c *Call) onReinvite(h held) {
 // onUpdate refreshes the session, or takes a new offer (RFC 3311).
 func (c *Call) onUpdate(h held) {
 	offer := sdpOf(h.req)
-	if offer != nil && (c.offer != nil || c.dialog == nil) {
+	if offer != nil && (c.offer.open() || c.dialog == nil) {
 		h.refuse(491, "Request Pending")
 		return
 	}
