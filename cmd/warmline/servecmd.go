@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"warmline/postgres"
 )
@@ -15,6 +16,10 @@ type serveCmd struct {
 	Role   []string `help:"Only these roles: planner, dialer, friends, web (comma separated). All of them when left out." sep:","`
 	Listen string   `help:"Where the API answers; over the config." placeholder:"HOST:PORT"`
 	JSON   bool     `help:"Log as JSON."`
+
+	// WorldOffset moves the world's clock, for trials against the simulators
+	// at hours at which nobody may be called. All processes get the same.
+	WorldOffset time.Duration `hidden:""`
 }
 
 // Help shows an example.
@@ -66,7 +71,9 @@ func (c *serveCmd) Run(a *app) error {
 		return fmt.Errorf("the API's address: %w", err)
 	}
 	log.Info("serving", "roles", strings.Join(roles, ","), "url", "http://"+l.Addr().String())
-	return run(a.ctx, parts{config: cfg, stores: s, clock: new(clock), log: log, roles: roles, listener: l})
+	world := new(clock)
+	world.offset.Store(int64(c.WorldOffset))
+	return run(a.ctx, parts{config: cfg, stores: s, clock: world, log: log, roles: roles, listener: l})
 }
 
 // newLogger is the log of a long-running process.

@@ -27,7 +27,13 @@ type simulateCmd struct {
 	Carrier simulateCarrierCmd `cmd:"" help:"A carrier's gateway with people behind it."`
 	WeCom   simulateWeComCmd   `cmd:"" name:"wecom" help:"WeCom's server API, callbacks, members and customers."`
 	SMS     simulateSMSCmd     `cmd:"" name:"sms" help:"An SMS provider with handsets."`
+
+	// WorldOffset moves the simulators' world as serve's flag of that name does.
+	WorldOffset time.Duration `hidden:""`
 }
+
+// now is the simulators' time.
+func (c *simulateCmd) now() time.Time { return time.Now().Add(c.WorldOffset) }
 
 // lines writes whole lines to a file, for logs of the truth; "-" is standard
 // output.
@@ -59,11 +65,12 @@ func (l *lockedWriter) Write(b []byte) (int, error) {
 }
 
 type simulateCarrierCmd struct {
-	Listen  string        `help:"SIP address, UDP." default:"127.0.0.1:5060"`
-	Control string        `help:"HTTP address of the control API." default:"127.0.0.1:5061"`
-	Record  string        `help:"Log of the truth, JSON lines; - is standard output." placeholder:"FILE"`
-	Ring    time.Duration `help:"The longest ring." default:"2.5s"`
-	JSON    bool          `help:"Print the addresses as JSON."`
+	Listen   string        `help:"SIP address, UDP." default:"127.0.0.1:5060"`
+	Control  string        `help:"HTTP address of the control API." default:"127.0.0.1:5061"`
+	Record   string        `help:"Log of the truth, JSON lines; - is standard output." placeholder:"FILE"`
+	Ring     time.Duration `help:"The longest ring." default:"2.5s"`
+	Patience time.Duration `help:"The silence after which a person hangs up." default:"15s"`
+	JSON     bool          `help:"Print the addresses as JSON."`
 }
 
 // Help shows an example.
@@ -87,7 +94,8 @@ func (c *simulateCarrierCmd) Run(a *app) error {
 		return err
 	}
 	defer done()
-	g, err := siptest.Start(siptest.Options{Addr: c.Listen, Record: rec, Ring: c.Ring, Voice: speechtest.ALaw, Log: a.log})
+	g, err := siptest.Start(siptest.Options{Addr: c.Listen, Record: rec, Ring: c.Ring, Patience: c.Patience, Voice: speechtest.ALaw,
+		Now: a.cli.Simulate.now, Log: a.log})
 	if err != nil {
 		return err
 	}
@@ -192,7 +200,7 @@ func (c *simulateWeComCmd) Run(a *app) error {
 	defer done()
 	s, err := wecomtest.Start(wecomtest.Options{
 		Addr: c.Listen, CallbackURL: c.Callback, Token: c.Token, AESKey: c.AESKey, CorpID: c.CorpID, Secret: c.Secret,
-		Members: c.Members, Record: rec, Log: a.log,
+		Members: c.Members, Now: a.cli.Simulate.now, Record: rec, Log: a.log,
 	})
 	if err != nil {
 		return err
@@ -298,7 +306,7 @@ func (c *simulateSMSCmd) Run(a *app) error {
 	defer done()
 	s, err := smstest.Start(smstest.Options{
 		Addr: c.Listen, ReceiptURL: c.Receipts, ReplyURL: c.Replies, OnLinkURL: c.OnLink,
-		Templates: map[string]string{"1000001": c.Template}, Record: rec, Log: a.log,
+		Templates: map[string]string{"1000001": c.Template}, Now: a.cli.Simulate.now, Record: rec, Log: a.log,
 	})
 	if err != nil {
 		return err
