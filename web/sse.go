@@ -38,6 +38,11 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
+	// An ID alone is no event, but the client keeps it: who is cut off before the
+	// first change comes back to where it began.
+	if _, err := fmt.Fprintf(w, "id: %d\n\n", cursor); err != nil {
+		return
+	}
 	tick, ping := time.NewTicker(sseEvery), time.NewTicker(ssePing)
 	defer tick.Stop()
 	defer ping.Stop()
