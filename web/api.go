@@ -44,6 +44,11 @@ func (s *server) failure(err error) error {
 	return huma.Error503ServiceUnavailable("the store does not answer; try again")
 }
 
+// conflict says why a campaign does not move.
+func conflict(c scheduler.Campaign, to scheduler.CampaignState) error {
+	return huma.Error409Conflict("the campaign is " + string(c.State) + " and cannot become " + string(to))
+}
+
 func (s *server) routes(api huma.API) {
 	get := func(id, path, summary string) huma.Operation {
 		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary}
@@ -92,13 +97,17 @@ func (s *server) routes(api huma.API) {
 				return nil, s.failure(err)
 			}
 			if !c.State.May(to) {
-				return nil, huma.Error409Conflict("the campaign is " + string(c.State) + " and cannot become " + string(to))
+				return nil, conflict(c, to)
 			}
 			why := ""
 			if to == scheduler.Pausing {
 				why = "user"
 			}
 			if err := s.Store.MoveCampaign(ctx, s.Now(), in.ID, to, why, "api"); err != nil {
+				// Somebody else may have moved it since it was read.
+				if c, rerr := s.Store.Campaign(ctx, in.ID); rerr == nil && !c.State.May(to) {
+					return nil, conflict(c, to)
+				}
 				return nil, s.failure(err)
 			}
 			c.State = to
@@ -121,7 +130,7 @@ func (s *server) routes(api huma.API) {
 		})
 	huma.Register(api, get("list-attempts", "/api/v1/attempts", "Attempts, newest first"),
 		func(ctx context.Context, in *struct {
-			Campaign string `query:"campaign" doc:"campaign ID; empty is all"`
+			Campaign string `query:"campaign" format:"uuid" doc:"campaign ID; empty is all"`
 			Limit    int    `query:"limit" default:"50" minimum:"1" maximum:"500"`
 		}) (*body[list[postgres.Attempt]], error) {
 			all, err := s.Store.Attempts(ctx, in.Campaign, in.Limit)
@@ -148,7 +157,7 @@ func (s *server) routes(api huma.API) {
 		})
 	huma.Register(api, get("get-funnel", "/api/v1/funnel", "From imported to friend, with every denominator"),
 		func(ctx context.Context, in *struct {
-			Campaign string `query:"campaign" doc:"campaign ID; empty is all"`
+			Campaign string `query:"campaign" format:"uuid" doc:"campaign ID; empty is all"`
 		}) (*body[reports.Funnel], error) {
 			f, err := s.Store.Funnel(ctx, s.Now(), in.Campaign)
 			if err != nil {
