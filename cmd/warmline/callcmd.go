@@ -101,11 +101,7 @@ func (c *callCmd) Run(a *app) error {
 	if err := c.unsuppressed(a, cfg); err != nil {
 		return err
 	}
-	src, err := os.ReadFile(c.Dialog)
-	if err != nil {
-		return fmt.Errorf("reading the dialog tree: %w", err)
-	}
-	tree, err := dialogs.Parse(c.Dialog, src)
+	tree, err := parseFile(c.Dialog)
 	if err != nil {
 		return err
 	}
@@ -236,7 +232,7 @@ func readFacts(file string) (dialogs.Facts, error) {
 // auditCall appends who called whom, when; a call that cannot be noted is not
 // placed.
 func auditCall(dir, masked, trunk, override string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return fmt.Errorf("the audit file: %w", err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "audit.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

@@ -133,6 +133,11 @@ func (c *caller) run(ctx context.Context) error {
 		}
 	}
 	c.draining.Store(true)
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	if err := c.db.Drain(leaving, c.id); err != nil {
+		c.log.Warn("telling that this dialer drains", "err", err)
+	}
+	cancel()
 	c.drain()
 	stopBeat()
 	wg.Wait()

@@ -97,6 +97,7 @@ func (c *demoCmd) Run(a *app) error {
 		}
 		return err
 	}
+	d.funnel.At = d.funnel.At.In(shanghai)
 	if err := d.funnel.Text(a.std.out, "zh"); err != nil {
 		return err
 	}

@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"os"
+	"path/filepath"
 	"time"
 
 	"warmline/dialogs"
@@ -38,11 +38,12 @@ type problemLine struct {
 func (c *dialogLintCmd) Run(a *app) error {
 	found := []problemLine{}
 	for _, f := range c.Files {
-		src, err := os.ReadFile(f)
-		if err != nil {
+		var problems dialogs.Problems
+		if _, err := parseFile(f); err != nil && !errors.As(err, &problems) {
 			return err
 		}
-		for _, p := range dialogs.Lint(f, src) {
+		for _, p := range problems {
+			p.File = filepath.Join(filepath.Dir(f), p.File)
 			found = append(found, problemLine{p.File, p.Line, p.Col, p.Msg, p.Hint})
 			if !c.JSON {
 				a.printf("%s\n", p)
@@ -80,11 +81,7 @@ Example:
 
 // Run chats.
 func (c *dialogChatCmd) Run(a *app) error {
-	src, err := os.ReadFile(c.File)
-	if err != nil {
-		return err
-	}
-	tree, err := dialogs.Parse(c.File, src)
+	tree, err := parseFile(c.File)
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ type friends struct {
 	clock    *clock
 	url      string
 	decide   decider
+	spool    *spool // while it holds an opt-out, nobody is texted or invited from here
 	log      *slog.Logger
 
 	mu    sync.Mutex
@@ -43,12 +44,12 @@ type friends struct {
 // which WeCom drops in silence (developer.work.weixin.qq.com 90236).
 const cardsAMinute = 25
 
-func newFriends(h *house) (*friends, error) {
+func newFriends(h *house, s *spool) (*friends, error) {
 	f := &friends{
-		db: h.stores.db, config: h.config, clock: h.clock, url: h.url, log: h.log, decide: h.decide,
+		db: h.stores.db, config: h.config, clock: h.clock, url: h.url, spool: s, log: h.log, decide: h.decide,
 		cards: map[string][]time.Time{}, links: map[string]wecom.Link{},
 	}
-	w, s := h.config.WeCom, h.config.SMS
+	w, sms := h.config.WeCom, h.config.SMS
 	if w.CorpID != "" {
 		f.client = &wecom.Client{CorpID: w.CorpID, Secret: w.Secret, BaseURL: w.BaseURL, Now: h.clock.now, Log: h.log}
 		var err error
@@ -61,8 +62,8 @@ func newFriends(h *house) (*friends, error) {
 			return nil, err
 		}
 	}
-	if s.SecretID != "" {
-		f.sender = &messaging.Tencent{AppID: s.AppID, SecretID: s.SecretID, SecretKey: s.SecretKey, BaseURL: s.BaseURL, Now: h.clock.now, Log: h.log}
+	if sms.SecretID != "" {
+		f.sender = &messaging.Tencent{AppID: sms.AppID, SecretID: sms.SecretID, SecretKey: sms.SecretKey, BaseURL: sms.BaseURL, Now: h.clock.now, Log: h.log}
 	}
 	return f, nil
 }
@@ -112,7 +113,7 @@ func (f *friends) invite(ctx context.Context, key string) error {
 	if err != nil || i.State != wecom.Consented {
 		return err
 	}
-	if !f.roomForCard(i.Member) {
+	if f.spool.waiting() > 0 || !f.roomForCard(i.Member) {
 		return nil // the relay wakes again
 	}
 	token, err := wecom.NewState("wt", rand.Reader)
@@ -178,6 +179,9 @@ func (f *friends) message(ctx context.Context, key string) error {
 	}
 	if f.sender == nil || f.client == nil {
 		return errors.New("a message waits, and sms or wecom is not configured")
+	}
+	if f.spool.waiting() > 0 {
+		return nil // the relay wakes again
 	}
 	now := f.clock.now()
 	policy, err := compliance.Preset("cn-marketing")

@@ -42,6 +42,7 @@ func (c *reportCmd) Run(a *app) error {
 		if c.JSON {
 			return a.json(f)
 		}
+		f.At = f.At.In(shanghai)
 		return f.Text(a.std.out, c.Lang)
 	})
 }

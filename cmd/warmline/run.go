@@ -73,7 +73,11 @@ func run(ctx context.Context, p parts) error {
 		h.url = "http://" + p.listener.Addr().String()
 	}
 	h.planner = &planner{db: p.stores.db, config: p.config, trees: h.trees, facts: h.facts, clock: p.clock, log: p.log, decide: h.decide}
-	if h.friends, err = newFriends(h); err != nil {
+	sp, err := openSpool(p.config.dataDir())
+	if err != nil {
+		return err
+	}
+	if h.friends, err = newFriends(h, sp); err != nil {
 		return err
 	}
 	handlers := map[string]tasks.Handler{}
@@ -93,10 +97,6 @@ func run(ctx context.Context, p parts) error {
 		}
 		defer stop()
 		d.Observe = p.observe
-		sp, err := openSpool(p.config.dataDir())
-		if err != nil {
-			return err
-		}
 		h.caller = newCaller(h, d, sp)
 		// What an earlier process could not bring home comes first, before
 		// the first claim.

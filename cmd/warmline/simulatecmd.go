@@ -69,6 +69,7 @@ type simulateCarrierCmd struct {
 	Control  string        `help:"HTTP address of the control API." default:"127.0.0.1:5061"`
 	Record   string        `help:"Log of the truth, JSON lines; - is standard output." placeholder:"FILE"`
 	Ring     time.Duration `help:"The longest ring." default:"2.5s"`
+	Pause    time.Duration `help:"Silence after which people take the caller to have finished." default:"600ms"`
 	Patience time.Duration `help:"The silence after which a person hangs up." default:"15s"`
 	JSON     bool          `help:"Print the addresses as JSON."`
 }

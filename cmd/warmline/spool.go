@@ -31,7 +31,7 @@ type spooled struct {
 
 // openSpool opens dir's spool and counts what an earlier process left in it.
 func openSpool(dir string) (*spool, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return nil, fmt.Errorf("opening the spool: %w", err)
 	}
 	s := &spool{path: filepath.Join(dir, "spool.jsonl")}

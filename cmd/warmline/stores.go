@@ -47,7 +47,11 @@ func (s *stores) close() {
 func startStores(ctx context.Context, cfg Config, throwaway bool, log *slog.Logger) (*stores, error) {
 	s := &stores{redis: cfg.Redis}
 	if cfg.DatabaseURL == "" {
-		c, err := local.Start(ctx, local.Options{Throwaway: throwaway, MayInstall: true, Log: log})
+		dir := ""
+		if cfg.DataDir != "" {
+			dir = filepath.Join(cfg.DataDir, "postgres")
+		}
+		c, err := local.Start(ctx, local.Options{Throwaway: throwaway, Dir: dir, MayInstall: true, Log: log})
 		if err != nil {
 			return nil, err
 		}
@@ -75,8 +79,7 @@ func startStores(ctx context.Context, cfg Config, throwaway bool, log *slog.Logg
 	return s, nil
 }
 
-// openStore opens the database that is configured; without one it opens the
-// private one of serve, when that is running.
+// openStore opens the database that is configured.
 func openStore(ctx context.Context, cfg Config, log *slog.Logger) (*postgres.DB, error) {
 	if cfg.DatabaseURL == "" {
 		return nil, errors.New("no database: set DATABASE_URL, or database_url in the config; " +
@@ -103,7 +106,7 @@ func suppressionKey(cfg Config) (key []byte, id string, err error) {
 	file := filepath.Join(cfg.dataDir(), "suppression.key")
 	b, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := os.MkdirAll(cfg.dataDir(), 0o700); err != nil {
+		if err := os.MkdirAll(cfg.dataDir(), 0o711); err != nil {
 			return nil, "", fmt.Errorf("keeping the suppression key: %w", err)
 		}
 		key = make([]byte, 32)

@@ -58,3 +58,11 @@ func (t *trees) names() []string {
 	slices.Sort(files)
 	return files
 }
+
+// parseFile reads a tree with what it includes from beside it.
+func parseFile(file string) (*dialogs.Tree, error) {
+	if _, err := os.Stat(file); err != nil {
+		return nil, fmt.Errorf("reading the dialog tree: %w", err)
+	}
+	return dialogs.ParseFS(os.DirFS(filepath.Dir(file)), filepath.Base(file))
+}

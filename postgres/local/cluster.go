@@ -23,8 +23,8 @@ type Options struct {
 	// Throwaway makes a cluster in a temporary folder, without fsync, that
 	// Stop removes.
 	Throwaway bool
-	// Dir is where a durable cluster keeps its data; empty means /var/lib/warmline
-	// as root and the user's data folder otherwise.
+	// Dir is where a durable cluster keeps its data; empty means below
+	// /var/lib/warmline as root and the user's data folder otherwise.
 	Dir string
 	// MayInstall allows getting the server's binaries when there are none.
 	MayInstall bool
@@ -67,6 +67,10 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 		c.root = o.Dir
 		if c.root == "" {
 			c.root = dataDir()
+		}
+		// Others may pass through what lies above: as root the server is one.
+		if err := os.MkdirAll(filepath.Dir(c.root), 0o711); err != nil {
+			return nil, fmt.Errorf("starting PostgreSQL: %w", err)
 		}
 		if err := os.MkdirAll(c.root, 0o700); err != nil {
 			return nil, fmt.Errorf("starting PostgreSQL: %w", err)
