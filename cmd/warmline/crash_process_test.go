@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -164,24 +166,28 @@ func (f *firstLine) line() []byte {
 // until asks again and again, every tenth of a second, until done says so.
 func until(t *testing.T, limit time.Duration, what string, done func() (bool, error)) {
 	t.Helper()
-	deadline := time.NewTimer(limit)
-	defer deadline.Stop()
+	if err := wait(t.Context(), limit, what, done); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wait(ctx context.Context, limit time.Duration, what string, done func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		ok, err := done()
 		if err != nil {
-			t.Fatalf("waiting for %s: %v", what, err)
+			return fmt.Errorf("waiting for %s: %w", what, err)
 		}
 		if ok {
-			return
+			return nil
 		}
 		select {
 		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("%s: not within %v", what, limit)
-		case <-t.Context().Done():
-			t.Fatal(t.Context().Err())
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %s, at most %v: %w", what, limit, ctx.Err())
 		}
 	}
 }
