@@ -29,8 +29,10 @@ const (
 	Message = "message" // a message waits to be sent
 )
 
-// queue is the one asynq queue; its name must be free of braces.
-const queue = "warmline"
+// queue is the asynq queue of a kind; its name must be free of braces. Each kind
+// has its own, because a process takes wake-ups from every queue it reads: one
+// without a dialer must not swallow what is meant for a dialer.
+func queue(kind string) string { return "warmline-" + kind }
 
 // Outbox is what the relay needs of the store.
 type Outbox interface {
@@ -89,7 +91,7 @@ func relayOnce(ctx context.Context, o Outbox, client *asynq.Client, now time.Tim
 
 func enqueue(ctx context.Context, client *asynq.Client, w postgres.Wake) error {
 	_, err := client.EnqueueContext(ctx, asynq.NewTask(w.Kind, []byte(w.Key)),
-		asynq.Queue(queue), asynq.TaskID(w.Key+"/"+strconv.Itoa(w.Dispatch)),
+		asynq.Queue(queue(w.Kind)), asynq.TaskID(w.Key+"/"+strconv.Itoa(w.Dispatch)),
 		asynq.MaxRetry(0), asynq.Retention(0), asynq.Timeout(time.Minute))
 	if errors.Is(err, asynq.ErrTaskIDConflict) {
 		return nil // it is there already
@@ -113,7 +115,9 @@ type Worker struct {
 // Run takes wake-ups until ctx ends, then waits for running handlers.
 func (w *Worker) Run(ctx context.Context) error {
 	mux := asynq.NewServeMux()
+	queues := map[string]int{}
 	for kind, h := range w.Handlers {
+		queues[queue(kind)] = 1
 		mux.HandleFunc(kind, func(ctx context.Context, t *asynq.Task) error {
 			if err := h(ctx, string(t.Payload())); err != nil {
 				// A wake-up is forgotten whatever happens: the row is the truth
@@ -124,7 +128,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		})
 	}
 	s := asynq.NewServer(asynq.RedisClientOpt{Addr: w.Redis}, asynq.Config{
-		Concurrency: 32, Queues: map[string]int{queue: 1},
+		Concurrency: 32, Queues: queues,
 		TaskCheckInterval: 50 * time.Millisecond, DelayedTaskCheckInterval: 500 * time.Millisecond,
 		ShutdownTimeout: 8 * time.Second, HealthCheckFunc: nil,
 		Logger: quiet{w.Log}, LogLevel: asynq.WarnLevel,
