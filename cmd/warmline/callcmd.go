@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/goccy/go-yaml"
 
@@ -160,7 +161,7 @@ var emergency = []string{"110", "119", "120", "122", "12110", "112", "911", "999
 // over a real trunk.
 func (c *callCmd) allowed(t sip.Trunk) (masked string, err error) {
 	digits := strings.TrimLeft(strings.Trim(c.Number, " "), "+")
-	phone, class, perr := contacts.ParsePhone(c.Number, "CN")
+	phone, _, perr := contacts.ParsePhone(c.Number, "CN")
 	masked = c.Number
 	switch {
 	case perr == nil:
@@ -174,6 +175,12 @@ func (c *callCmd) allowed(t sip.Trunk) (masked string, err error) {
 	refuse := func(what string) error {
 		return fmt.Errorf("%s is %s: it is only dialed over a trunk on loopback", c.Number, what)
 	}
+	digits = dialled(c.Number)
+	if digits == "" {
+		return masked, nil // a name
+	}
+	_, class, perr := contacts.ParsePhone(digits, "CN")
+	digits = strings.TrimPrefix(digits, "+")
 	if slices.Contains(emergency, digits) {
 		return "", refuse("an emergency number")
 	}
@@ -184,10 +191,40 @@ func (c *callCmd) allowed(t sip.Trunk) (masked string, err error) {
 	if perr == nil && (class == contacts.ClassPremium || class == contacts.ClassShort) {
 		return "", refuse("a " + string(class) + " number")
 	}
-	if perr != nil && len(digits) <= 6 && strings.Trim(digits, "0123456789") == "" {
+	if perr != nil && len(digits) <= 6 {
 		return "", refuse("a short code")
 	}
 	return masked, nil
+}
+
+// dialled is what a gateway may take a SIP user part for once it has dropped
+// scheme, parameters and marks: the digits, or "" of a name.
+func dialled(user string) string {
+	user = strings.TrimSpace(user)
+	for _, scheme := range []string{"tel:", "sip:", "sips:"} {
+		if len(user) > len(scheme) && strings.EqualFold(user[:len(scheme)], scheme) {
+			user = user[len(scheme):]
+		}
+	}
+	if i := strings.IndexAny(user, ";,@?"); i > 0 {
+		user = user[:i]
+	}
+	if strings.ContainsFunc(user, unicode.IsLetter) {
+		return ""
+	}
+	digits := strings.Map(func(r rune) rune {
+		switch {
+		case r >= '0' && r <= '9':
+			return r
+		case r >= '０' && r <= '９':
+			return r - '０' + '0'
+		}
+		return -1
+	}, user)
+	if strings.HasPrefix(user, "+") {
+		return "+" + digits
+	}
+	return digits
 }
 
 // unsuppressed asks the store, when one is configured, whether this person
