@@ -139,6 +139,9 @@ func (c *callCmd) Run(a *app) error {
 	if r.Err != nil && r.InviteAt.IsZero() {
 		return fmt.Errorf("the call could not be tried: %w", r.Err)
 	}
+	if r.Err != nil {
+		fmt.Fprintln(a.std.err, "What broke the call:", r.Err)
+	}
 	return c.tell(a, r)
 }
 
@@ -318,6 +321,9 @@ func (c *callCmd) tell(a *app, r dialer.Result) error {
 		Disposition: r.Disposition, Answered: r.Answered, AnsweredBy: r.AnsweredBy, Outcome: r.Outcome,
 		SIPStatus: r.Cause.Status, Q850: r.Cause.Q850, Reason: r.Cause.Reason, EndedBy: r.EndedBy,
 		RTP: rtpReport{r.RTP.Sent, r.RTP.Received, r.RTP.Lost}, Transcript: []turnLine{},
+	}
+	if rep.Reason == "" && r.Disposition != dialer.Answered {
+		rep.Reason = r.Cause.Phrase
 	}
 	if !r.AnsweredAt.IsZero() {
 		rep.TalkMS = r.EndedAt.Sub(r.AnsweredAt).Milliseconds()
