@@ -251,7 +251,7 @@ func TestNoAnswerButRevealHoldsAWholeNumber(t *testing.T) {
 	w.task(w.agreed(), "token-1")
 	for _, path := range []string{
 		"/healthz", "/metrics", "/docs", "/openapi.json", "/openapi.yaml", "/m/token-1", "/f", "/api/v1/campaigns",
-		"/api/v1/campaigns/" + w.campaign.ID, "/api/v1/people", "/api/v1/people?q=" + phone(1).National(), "/api/v1/attempts", "/api/v1/calls", "/api/v1/funnel",
+		"/api/v1/campaigns/" + w.campaign.ID, "/api/v1/people", "/api/v1/people?q=" + phone(1).National(), "/api/v1/attempts", "/api/v1/calls", "/api/v1/funnel", "/api/v1/funnel?campaign=", "/api/v1/attempts?campaign=",
 	} {
 		w.clean(path, w.want(200, "GET", path).body)
 	}
