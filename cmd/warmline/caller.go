@@ -139,6 +139,11 @@ func (c *caller) run(ctx context.Context) error {
 	}
 	cancel()
 	c.drain()
+	home, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	if err := c.spool.drain(home, c.unspool); err != nil {
+		c.log.Error("results stay in the spool of the data folder", "waiting", c.spool.waiting(), "err", err)
+	}
+	cancel()
 	stopBeat()
 	wg.Wait()
 	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
@@ -163,16 +168,17 @@ type lane struct{ trunk, callerID string }
 
 // start begins as many waiting attempts as lines and slots allow and returns
 // the rest.
-func (c *caller) start(ctx context.Context, waiting []wakeUp, slots map[lane]int) []wakeUp {
+func (c *caller) start(ctx context.Context, waiting []wakeUp, slots map[lane]int) (rest []wakeUp) {
+	full := map[lane]bool{} // lanes without a slot or a channel now; others go on
 	for i, w := range waiting {
 		id := w.attempt
 		if c.refuse() != "" {
-			return waiting[i:]
+			return append(rest, waiting[i:]...)
 		}
 		trunk, callerID, ok, err := c.db.Lane(ctx, id)
 		if err != nil {
 			c.log.Warn("looking at a woken attempt", "attempt", id, "err", err)
-			return waiting[i+1:]
+			return append(rest, waiting[i+1:]...)
 		}
 		if !ok {
 			continue // ended or claimed by another meanwhile
@@ -183,19 +189,18 @@ func (c *caller) start(ctx context.Context, waiting []wakeUp, slots map[lane]int
 			continue
 		}
 		l := lane{t.Name, callerID}
-		if slots[l] == 0 {
-			g := scheduler.Rate(t.Rate, int(t.Rate*window.Seconds())+1)
-			n, err := c.db.LeaseSlots(ctx, l.trunk, l.callerID, g, g.Burst)
+		if slots[l] == 0 && !full[l] {
+			n, err := c.lease(ctx, l, t)
 			if err != nil {
 				c.log.Warn("leasing slots", "trunk", l.trunk, "err", err)
-				return waiting[i:]
+				return append(rest, waiting[i:]...)
 			}
-			if n == 0 {
-				return waiting[i:]
-			}
-			slots[l] = n
+			slots[l], full[l] = n, n == 0
 		}
-		slots[l]--
+		if slots[l] == 0 {
+			rest = append(rest, w)
+			continue
+		}
 		claimed, ok, err := c.db.Claim(ctx, c.clock.now(), id, c.id, lease)
 		if err != nil {
 			c.log.Warn("claiming", "attempt", id, "err", err)
@@ -204,18 +209,33 @@ func (c *caller) start(ctx context.Context, waiting []wakeUp, slots map[lane]int
 		if !ok {
 			continue
 		}
+		slots[l]--
 		c.lines <- struct{}{}
 		c.calls.Go(func() {
 			defer func() { <-c.lines }()
 			c.place(context.WithoutCancel(ctx), claimed, t)
 		})
 	}
-	return nil
+	clear(slots) // what was not used in its window is not saved up for a burst
+	return rest
+}
+
+// lease asks for as many slots of a lane as its window holds and its trunk has
+// channels free.
+func (c *caller) lease(ctx context.Context, l lane, t TrunkConfig) (int, error) {
+	busy, err := c.db.Busy(ctx, l.trunk)
+	if err != nil || busy >= t.Channels {
+		return 0, err
+	}
+	g := scheduler.Rate(t.Rate, int(t.Rate*window.Seconds())+1)
+	return c.db.LeaseSlots(ctx, l.trunk, l.callerID, g, min(g.Burst, t.Channels-busy))
 }
 
 // place carries one claimed attempt to its result and the result home.
-func (c *caller) place(ctx context.Context, a postgres.Claimed, t TrunkConfig) {
-	ctx, cancel := context.WithCancel(ctx)
+//
+// home outlives the call: who hangs up a call does not throw away its result.
+func (c *caller) place(home context.Context, a postgres.Claimed, t TrunkConfig) {
+	ctx, cancel := context.WithCancel(home)
 	defer cancel()
 	c.running.Store(a.Attempt, cancel)
 	defer c.running.Delete(a.Attempt)
@@ -223,16 +243,22 @@ func (c *caller) place(ctx context.Context, a postgres.Claimed, t TrunkConfig) {
 	job, err := c.job(ctx, a, t)
 	if err != nil {
 		log.Error("preparing", "err", err)
-		c.finish(ctx, a, dialer.Result{Attempt: a.Attempt, Disposition: "not_dialed", TrunkFault: true, Err: err, EndedAt: c.clock.now()})
+		c.finish(home, a, dialer.Result{Attempt: a.Attempt, Disposition: "not_dialed", TrunkFault: true, Err: err, EndedAt: c.clock.now()})
 		return
 	}
 	r := c.dialer.Place(ctx, job, &door{caller: c, claimed: a})
+	if errors.Is(r.Err, errNotNow) {
+		if err := c.db.Requeue(home, a.Attempt, a.Epoch); err != nil {
+			log.Warn("giving an attempt back", "err", err)
+		}
+		return
+	}
 	var refused *postgres.RefusedError
 	if errors.As(r.Err, &refused) || errors.Is(r.Err, postgres.ErrLost) {
 		log.Info("not dialed", "why", r.Err)
 		return // the store has already written what became of it
 	}
-	c.finish(ctx, a, r)
+	c.finish(home, a, r)
 	log.Info("call", "to", a.Contact.Phone, "disposition", r.Disposition, "outcome", r.Outcome, "cause", r.Cause.Status, "by", r.EndedBy)
 }
 
@@ -356,17 +382,30 @@ type door struct {
 	claimed postgres.Claimed
 }
 
+// errNotNow gives a claimed attempt back: this process contacts nobody now.
+var errNotNow = errors.New("this process contacts nobody now")
+
+// dialLimit bounds the last look before the INVITE: a yes from before a stall
+// of the store is no yes.
+const dialLimit = 2 * time.Second
+
 // Dial is the second commit: suppression, consent, window and caps once more,
 // directly before the INVITE.
 func (d *door) Dial(ctx context.Context) error {
-	now := d.caller.clock.now()
+	c := d.caller
+	// Preparing took a while; what closes admission closes this call too.
+	if c.draining.Load() || c.spool.waiting() > 0 {
+		return errNotNow
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialLimit)
+	defer cancel()
 	policy, err := compliance.Preset(d.claimed.Campaign.Policy)
 	if err != nil {
 		return err
 	}
-	return d.caller.db.Dial(ctx, now, d.claimed.Attempt, d.claimed.Epoch, d.caller.id, func(s compliance.Subject) compliance.Verdict {
-		know(&s, d.caller.config, d.claimed.Campaign)
-		return d.caller.decide(now, policy, s)
+	return c.db.Dial(ctx, c.clock.now(), d.claimed.Attempt, d.claimed.Epoch, c.id, func(s compliance.Subject) compliance.Verdict {
+		know(&s, c.config, d.claimed.Campaign)
+		return c.decide(c.clock.now(), policy, s) // the time when the locks were won
 	})
 }
 
@@ -435,20 +474,19 @@ func (c *caller) unspool(ctx context.Context, f spooled) error {
 	case "opt_out":
 		var o spooledOptOut
 		if err := json.Unmarshal(f.Data, &o); err != nil {
-			return fmt.Errorf("reading a spooled opt-out: %w", err)
+			return fmt.Errorf("reading a spooled opt-out: %w: %w", err, errNever)
 		}
 		return c.db.OptOut(ctx, f.At, postgres.OptOutIn{Phone: contacts.Phone(o.Phone), Channels: o.Channels, Source: "call", Attempt: o.Attempt})
 	case "result":
 		var in postgres.FinishIn
 		if err := json.Unmarshal(f.Data, &in); err != nil {
-			return fmt.Errorf("reading a spooled result: %w", err)
+			return fmt.Errorf("reading a spooled result: %w: %w", err, errNever)
 		}
 		err := c.db.Finish(ctx, f.At, in)
-		if errors.Is(err, postgres.ErrLost) {
-			c.log.Warn("a spooled result came too late", "attempt", in.Attempt)
-			return nil
+		if errors.Is(err, postgres.ErrLost) || errors.Is(err, postgres.ErrNotFound) || postgres.Permanent(err) {
+			return fmt.Errorf("a spooled result of attempt %s: %w: %w", in.Attempt, err, errNever)
 		}
 		return err
 	}
-	return fmt.Errorf("the spool holds a fact of kind %q, which this version does not know", f.Kind)
+	return fmt.Errorf("kind %q is not known to this version: %w", f.Kind, errNever)
 }

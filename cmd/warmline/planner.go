@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -62,7 +63,9 @@ func (p *planner) tick(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var failed []error // one campaign's trouble is not the others'
 	for _, c := range campaigns {
+		var err error
 		switch {
 		case c.State == scheduler.Pausing:
 			err = p.db.MoveCampaign(ctx, p.clock.now(), c.ID, scheduler.Paused, c.Why, "planner")
@@ -72,10 +75,10 @@ func (p *planner) tick(ctx context.Context) error {
 			err = p.plan(ctx, c)
 		}
 		if err != nil {
-			return fmt.Errorf("campaign %s: %w", c.Name, err)
+			failed = append(failed, fmt.Errorf("campaign %s: %w", c.Name, err))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // plan writes one tick of one campaign.

@@ -73,10 +73,11 @@ func run(ctx context.Context, p parts) error {
 		h.url = "http://" + p.listener.Addr().String()
 	}
 	h.planner = &planner{db: p.stores.db, config: p.config, trees: h.trees, facts: h.facts, clock: p.clock, log: p.log, decide: h.decide}
-	sp, err := openSpool(p.config.dataDir())
+	sp, err := openSpool(p.config.dataDir(), p.log)
 	if err != nil {
 		return err
 	}
+	defer sp.close()
 	if h.friends, err = newFriends(h, sp); err != nil {
 		return err
 	}
@@ -98,10 +99,10 @@ func run(ctx context.Context, p parts) error {
 		defer stop()
 		d.Observe = p.observe
 		h.caller = newCaller(h, d, sp)
-		// What an earlier process could not bring home comes first, before
-		// the first claim.
+		// What an earlier process could not bring home comes first: until it
+		// is, admission is closed and the heartbeat tries on.
 		if err := sp.drain(ctx, h.caller.unspool); err != nil {
-			return fmt.Errorf("bringing home what the spool holds: %w", err)
+			p.log.Error("what the spool holds cannot be brought home yet; nobody is contacted from here", "waiting", sp.waiting(), "err", err)
 		}
 		if err := p.stores.db.Heartbeat(ctx, h.id, h.url); err != nil {
 			return err
@@ -114,6 +115,9 @@ func run(ctx context.Context, p parts) error {
 		handlers[tasks.Invite] = h.friends.invite
 		handlers[tasks.Message] = h.friends.message
 		g.Go(func() error { return h.friends.run(last) })
+	}
+	if !h.has(roleDialer) {
+		g.Go(func() error { return h.bringHome(last, sp) })
 	}
 	if len(handlers) > 0 {
 		w := &tasks.Worker{Redis: p.stores.redis, Handlers: handlers, Log: p.log}
@@ -154,6 +158,23 @@ func (h *house) sweep(ctx context.Context) error {
 			h.log.Warn("sweeping after dead dialers", "err", err)
 		case requeued+unknown > 0:
 			h.log.Info("a dialer died", "requeued", requeued, "unknown", unknown)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// bringHome drains the spool of a process that does not dial: what a dead
+// dialer left in this folder may have come to it.
+func (h *house) bringHome(ctx context.Context, sp *spool) error {
+	tick := time.NewTicker(beat)
+	defer tick.Stop()
+	for {
+		if err := sp.drain(ctx, (&caller{db: h.stores.db, log: h.log}).unspool); err != nil && ctx.Err() == nil {
+			h.log.Warn("bringing home what the spool holds", "err", err)
 		}
 		select {
 		case <-ctx.Done():
