@@ -14,7 +14,7 @@ type Result struct {
 	Outcome     string
 	TrunkFault  bool // the trunk failed, not the person: the attempt is not spent
 	Template    string
-	Callback    time.Time
+	Callback    time.Time // asked for; zero when no time was said
 	EndedAt     time.Time
 	Messaged    bool // an SMS of this campaign went out already
 }
@@ -78,6 +78,10 @@ var gaps = map[string][]time.Duration{
 	"not_dialed":        {time.Minute, time.Minute, time.Minute},
 }
 
+// nextDay is when a person is called back who said not now and no time: busy,
+// or driving. The door moves it into their hours.
+const nextDay = 24 * time.Hour
+
 // TrunkFault reports whether a disposition is the trunk's failure rather than
 // an answer about the person: such an attempt is not spent.
 func TrunkFault(disposition string) bool {
@@ -101,19 +105,38 @@ func After(r Result, retry Retry) []FollowUp {
 			f = append(f, FollowUp{Kind: FollowSMS, Template: r.Template})
 		}
 	case "callback":
-		if !r.Callback.IsZero() && r.Number < retry.Max() {
-			return append(f, FollowUp{Kind: FollowRetry, Due: r.Callback, Reason: "callback"})
+		if r.Number < retry.Max() {
+			return append(f, FollowUp{Kind: FollowRetry, Due: callback(r), Reason: "callback"})
 		}
 	}
-	if r.Disposition == "answered" || r.Disposition == "unknown" {
+	if r.Disposition == "answered" || r.Disposition == "unknown" || settled(r.Outcome) {
 		return append(f, FollowUp{Kind: FollowDone, Reason: done(r)})
 	}
 	g := gaps[r.Disposition]
-	if len(g) == 0 || r.Number >= retry.Max() && !r.TrunkFault {
+	spent := !r.TrunkFault && !TrunkFault(r.Disposition)
+	if len(g) == 0 || r.Number >= retry.Max() && spent {
 		return append(f, FollowUp{Kind: FollowDone, Reason: r.Disposition})
 	}
 	i := min(r.Number-1, len(g)-1)
 	return append(f, FollowUp{Kind: FollowRetry, Due: r.EndedAt.Add(g[max(i, 0)]), Reason: r.Disposition})
+}
+
+// callback is the time the person asked for, else the same time tomorrow.
+func callback(r Result) time.Time {
+	if r.Callback.IsZero() {
+		return r.EndedAt.Add(nextDay)
+	}
+	return r.Callback
+}
+
+// settled reports whether a person has answered what they were called for.
+// Whatever became of the line afterwards, they are not asked again.
+func settled(outcome string) bool {
+	switch outcome {
+	case "agreed_add", "agreed_sms", "already_friend", "not_interested", "wrong_person", "opt_out", "complaint", "transferred":
+		return true
+	}
+	return false
 }
 
 func done(r Result) string {

@@ -10,6 +10,7 @@ import (
 // AttemptState is where one attempt to reach one person stands.
 //
 //	planned → queued → claimed → dialing → ringing | early_media → in_dialog → ended
+//	in_dialog ⇄ transferring → ended
 //	refused: the door said no; unknown: the owner died after dialing
 //
 // claimed may fall back to queued (its owner died before dialing); unknown may
