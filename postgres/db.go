@@ -126,12 +126,32 @@ func (db *DB) Migrate(ctx context.Context) error {
 	return nil
 }
 
-// foreignKeysSQL lists key IDs of suppressions this process cannot compute.
+// foreignKeysSQL lists key IDs, of suppressions and of the house, that are not
+// this process's.
 const foreignKeysSQL = `
-SELECT DISTINCT key_id FROM suppressions WHERE key_id <> $1 ORDER BY key_id`
+SELECT key_id FROM suppressions WHERE key_id <> $1
+UNION
+SELECT key_id FROM suppression_key WHERE key_id <> $1
+ORDER BY key_id`
 
-// CheckKey refuses when suppressions exist that were hashed with another key:
-// people on them could not be recognised, so nobody may be dialed.
+// registerKeySQL names the house's key, once.
+const registerKeySQL = `
+INSERT INTO suppression_key (key_id) VALUES ($1)
+ON CONFLICT DO NOTHING`
+
+// RegisterKey makes this process's key the house's, if it has none yet, and then
+// is CheckKey. Those who write opt-outs call it when they start.
+func (db *DB) RegisterKey(ctx context.Context) error {
+	if len(db.key) > 0 && db.keyID != "" {
+		if _, err := db.pool.Exec(ctx, registerKeySQL, db.keyID); err != nil {
+			return fmt.Errorf("registering the suppression key: %w", err)
+		}
+	}
+	return db.CheckKey(ctx)
+}
+
+// CheckKey refuses when the house, or any suppression, has another key than this
+// process: people on them could not be recognised, so nobody may be dialed.
 func (db *DB) CheckKey(ctx context.Context) error {
 	if len(db.key) == 0 || db.keyID == "" {
 		return errors.New("the suppression key is missing")
@@ -141,7 +161,7 @@ func (db *DB) CheckKey(ctx context.Context) error {
 		return fmt.Errorf("checking the suppression key: %w", err)
 	}
 	if len(ids) > 0 {
-		return fmt.Errorf("suppressions were made with key %v and the configured key is %q: restore the key from the backup", ids, db.keyID)
+		return fmt.Errorf("suppressions were made with key %v and the configured key is %q: copy the house's suppression.key here, or restore it from the backup", ids, db.keyID)
 	}
 	return nil
 }

@@ -209,7 +209,9 @@ func (db *DB) follow(ctx context.Context, tx pgx.Tx, now time.Time, e ended, in 
 		return err
 	}
 	task := scheduler.FollowUp{Kind: scheduler.FollowDone, Reason: in.Result.Disposition}
+	agreed := false
 	for _, f := range in.Follow {
+		agreed = agreed || f.Kind == scheduler.FollowInvite || f.Kind == scheduler.FollowSMS
 		switch f.Kind {
 		case scheduler.FollowRetry, scheduler.FollowDone:
 			task = f
@@ -226,6 +228,11 @@ func (db *DB) follow(ctx context.Context, tx pgx.Tx, now time.Time, e ended, in 
 		}
 		if err != nil {
 			return fmt.Errorf("follow-up %s: %w", f.Kind, err)
+		}
+	}
+	if !agreed {
+		if err := releaseReservation(ctx, tx, now, in.Attempt); err != nil {
+			return err
 		}
 	}
 	if stops(list, "voice") {

@@ -21,7 +21,7 @@ SELECT contact, coalesce(dialed_at, planned_at) AS at, 'voice' AS channel, campa
 FROM attempts
 WHERE contact = ANY ($1) AND id <> $4
   AND (campaign = $2 OR coalesce(dialed_at, planned_at) > $3)
-  AND (dialed_at IS NOT NULL AND (disposition IS NULL OR ring_at IS NOT NULL OR disposition NOT IN
+  AND (dialed_at IS NOT NULL AND (disposition IS NULL OR ring_at IS NOT NULL OR answered_at IS NOT NULL OR disposition NOT IN
 		('network_busy', 'trunk_unavailable', 'line_fault', 'carrier_blocked', 'not_dialed', 'cancelled'))
 	OR state IN ('planned', 'queued', 'claimed'))
 UNION ALL

@@ -252,12 +252,44 @@ func (db *DB) OfferInvitation(ctx context.Context, now time.Time, id int64, url,
 			return err
 		}
 		ok = ok && next == wecom.Offered
+		if ok && url == "" {
+			return nil // open until the member's card is sent
+		}
 		return done(ctx, tx, now, "invite", fmt.Sprint(id))
 	})
 	if err != nil {
 		return false, fmt.Errorf("offering invitation %d: %w", id, err)
 	}
 	return ok, nil
+}
+
+// InvitationCarried closes the work on an invitation: the member has the card,
+// or there is nothing to do any more.
+func (db *DB) InvitationCarried(ctx context.Context, now time.Time, id int64) error {
+	if err := done(ctx, db.pool, now, "invite", fmt.Sprint(id)); err != nil {
+		return fmt.Errorf("closing the work on invitation %d: %w", id, err)
+	}
+	return nil
+}
+
+// reservedSQL finds the reservation of an attempt.
+const reservedSQL = `
+SELECT ` + invitationColumns + invitationFrom + `
+WHERE i.attempt = $1 AND i.state = 'consented'
+FOR UPDATE OF i`
+
+// releaseReservation gives a member's place back when the call ended without a
+// yes after all.
+func releaseReservation(ctx context.Context, tx pgx.Tx, now time.Time, attempt string) error {
+	i, err := scanInvitation(tx.QueryRow(ctx, reservedSQL, attempt))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, _, err = step(ctx, tx, now, i, wecom.StepExpire, offer{})
+	return err
 }
 
 // AdvanceInvitation moves an invitation by a step of wecom.State.Next that

@@ -295,20 +295,25 @@ func TestTheTokenOpensTheAPI(t *testing.T) {
 func TestWithoutATokenOnlyThisMachineIsAnswered(t *testing.T) {
 	w := newWorld(t, 1, nil)
 	for _, tt := range []struct {
-		name, from string
-		status     int
+		name, from, host, passedOn string
+		status                     int
 	}{
-		{"loopback", "127.0.0.1:9", 200},
-		{"loopback of IPv6", "[::1]:9", 200},
-		{"loopback mapped into IPv6", "[::ffff:127.0.0.1]:9", 200},
-		{"the neighbour", "192.168.1.9:9", 403},
-		{"a name", "localhost:9", 403},
-		{"nothing", "", 403},
+		{"loopback", "127.0.0.1:9", "127.0.0.1:8080", "", 200},
+		{"loopback of IPv6", "[::1]:9", "[::1]:8080", "", 200},
+		{"loopback mapped into IPv6", "[::ffff:127.0.0.1]:9", "localhost:8080", "", 200},
+		{"the neighbour", "192.168.1.9:9", "127.0.0.1:8080", "", 403},
+		{"a name", "localhost:9", "127.0.0.1:8080", "", 403},
+		{"nothing", "", "127.0.0.1:8080", "", 403},
+		{"somebody else's name for this machine", "127.0.0.1:9", "evil.example", "", 403},
+		{"a proxy on this machine", "127.0.0.1:9", "127.0.0.1:8080", "203.0.113.7", 403},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := httptest.NewRequest("GET", "/api/v1/campaigns", nil)
 			r.RemoteAddr = tt.from
-			r.Header.Set("X-Forwarded-For", "127.0.0.1")
+			r.Host = tt.host
+			if tt.passedOn != "" {
+				r.Header.Set("X-Forwarded-For", tt.passedOn)
+			}
 			rec := httptest.NewRecorder()
 			w.server.Config.Handler.ServeHTTP(rec, r)
 			if rec.Code != tt.status {

@@ -112,12 +112,28 @@ func (s *server) inside(next http.Handler) http.Handler {
 				http.Error(w, "the API wants the bearer token of api_token", http.StatusUnauthorized)
 				return
 			}
-		} else if !loopback(r.RemoteAddr) {
+		} else if !loopback(r.RemoteAddr) || !fromHere(r) {
 			http.Error(w, "without api_token the API answers on this machine only", http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// fromHere refuses what a proxy passes on and what a page of elsewhere asks
+// under a name of its own (DNS rebinding).
+func fromHere(r *http.Request) bool {
+	for _, h := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip"} {
+		if r.Header.Get(h) != "" {
+			return false
+		}
+	}
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func loopback(remote string) bool {

@@ -21,6 +21,7 @@ import (
 	"warmline/dialer"
 	"warmline/dialogs"
 	"warmline/media"
+	"warmline/postgres"
 	"warmline/sip"
 )
 
@@ -139,6 +140,11 @@ func (c *callCmd) Run(a *app) error {
 	if r.Err != nil && r.InviteAt.IsZero() {
 		return fmt.Errorf("the call could not be tried: %w", r.Err)
 	}
+	if r.OptOut || r.OptOutPending {
+		if err := c.keepOptOut(a, cfg); err != nil {
+			return err
+		}
+	}
 	if r.Err != nil {
 		fmt.Fprintln(a.std.err, "What broke the call:", r.Err)
 	}
@@ -197,6 +203,11 @@ func (c *callCmd) allowed(t sip.Trunk) (masked string, err error) {
 	if perr != nil && len(digits) <= 6 {
 		return "", refuse("a short code")
 	}
+	// Toll fraud: whatever is not plainly a mobile or a landline here (satellite,
+	// foreign premium, a prefix before a number) is not for a test call.
+	if perr != nil && (why == nil || why.Reason != "landline") || perr == nil && class != contacts.ClassMobile && class != contacts.ClassFixed {
+		return "", refuse("neither a mobile nor a landline")
+	}
 	return masked, nil
 }
 
@@ -233,15 +244,25 @@ func dialled(user string) string {
 // unsuppressed asks the store, when one is configured, whether this person
 // asked not to be called.
 func (c *callCmd) unsuppressed(a *app, cfg Config) error {
-	phone, _, err := contacts.ParsePhone(c.Number, "CN")
-	if cfg.DatabaseURL == "" || err != nil {
-		return nil
+	digits := dialled(c.Number)
+	if cfg.DatabaseURL == "" || len(digits) < 7 {
+		return nil // a name or an extension
+	}
+	phone, _, err := contacts.ParsePhone(digits, "CN")
+	if err != nil {
+		if c.Override != "" {
+			return nil
+		}
+		return fmt.Errorf("whether %s may be called cannot be told (%w); --override REASON calls all the same and keeps the reason", c.Number, err)
 	}
 	db, err := openStore(a.ctx, cfg, a.log)
 	if err != nil {
 		return fmt.Errorf("asking whether the number is suppressed: %w", err)
 	}
 	defer db.Close()
+	if err := db.CheckKey(a.ctx); err != nil {
+		return err
+	}
 	suppressed, err := db.Suppressed(a.ctx, phone)
 	if err != nil {
 		return fmt.Errorf("asking whether the number is suppressed: %w", err)
@@ -249,6 +270,26 @@ func (c *callCmd) unsuppressed(a *app, cfg Config) error {
 	if suppressed && c.Override == "" {
 		return fmt.Errorf("%s asked not to be called; --override REASON calls all the same and keeps the reason", phone.Masked())
 	}
+	return nil
+}
+
+// keepOptOut keeps a refusal heard on a test call where there is a database to
+// keep it in, and says so where there is none.
+func (c *callCmd) keepOptOut(a *app, cfg Config) error {
+	phone, _, err := contacts.ParsePhone(dialled(c.Number), "CN")
+	if cfg.DatabaseURL == "" || err != nil {
+		fmt.Fprintln(a.std.err, "The person asked not to be called again. No database is configured, so nothing keeps it: do not call this number again.")
+		return nil
+	}
+	db, err := openStore(a.ctx, cfg, a.log)
+	if err != nil {
+		return fmt.Errorf("the person asked not to be called again and it could not be kept: %w", err)
+	}
+	defer db.Close()
+	if err := db.OptOut(a.ctx, time.Now(), postgres.OptOutIn{Phone: phone, Source: "call"}); err != nil {
+		return fmt.Errorf("the person asked not to be called again and it could not be kept: %w", err)
+	}
+	fmt.Fprintln(a.std.err, "The person asked not to be called again; it is kept.")
 	return nil
 }
 

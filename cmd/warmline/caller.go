@@ -290,7 +290,8 @@ func (c *caller) finish(ctx context.Context, a postgres.Claimed, r dialer.Result
 	in := postgres.FinishIn{Attempt: a.Attempt, Epoch: a.Epoch, Result: r}
 	in.Follow = scheduler.After(scheduler.Result{
 		Attempt: a.Attempt, Number: a.Number, Disposition: r.Disposition, Outcome: r.Outcome,
-		TrunkFault: r.TrunkFault || scheduler.TrunkFault(r.Disposition), Template: r.Template, Callback: r.Callback, EndedAt: c.clock.now(),
+		// Whoever picked up was disturbed, whatever the trunk did then.
+		TrunkFault: !r.Answered && (r.TrunkFault || scheduler.TrunkFault(r.Disposition)), Template: r.Template, Callback: r.Callback, EndedAt: c.clock.now(),
 	}, a.Campaign.Retry)
 	c.bringHome(ctx, in)
 }

@@ -319,6 +319,9 @@ func (c Config) check() error {
 		}
 		seen[t.Name] = true
 	}
+	if host, _, _ := net.SplitHostPort(c.Listen); c.APIToken == "" && (c.PublicURL != "" || !localName(host)) {
+		return errors.New("config: the API can be reached from outside (listen or public_url) and has no api_token; set one")
+	}
 	if v := c.Speech.Voice; v != "espeak" && v != "tones" {
 		return fmt.Errorf("config: speech.voice %q is neither espeak nor tones", v)
 	}
@@ -335,6 +338,36 @@ func (c Config) check() error {
 		if b, err := base64.StdEncoding.DecodeString(k); err != nil || len(b) < 32 {
 			return errors.New("config: suppression.key is not base64 of at least 32 bytes; make one with «openssl rand -base64 32»")
 		}
+	}
+	return nil
+}
+
+func localName(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// checkReal refuses, before real people are called, what is only good against
+// simulators on this machine.
+func (c Config) checkReal() error {
+	for _, t := range c.Trunks {
+		if t.sip().Loopback() {
+			continue
+		}
+		sipHost, _, _ := net.SplitHostPort(c.SIP.Listen)
+		switch {
+		case c.Speech.Ears == "tones":
+			return fmt.Errorf("config: trunk %s is real and speech.ears is tones, which no person speaks; set it to none (people answer by keys)", t.Name)
+		case c.Speech.Voice == "tones":
+			return fmt.Errorf("config: trunk %s is real and speech.voice is tones; set it to espeak", t.Name)
+		case localName(sipHost):
+			return fmt.Errorf("config: trunk %s is real and sip.listen is %s, where it cannot answer us", t.Name, c.SIP.Listen)
+		case localName(c.Media.IP):
+			return fmt.Errorf("config: trunk %s is real and media.ip is %s: nobody would hear us", t.Name, c.Media.IP)
+		}
+	}
+	if c.WeCom.CorpID != "" && c.PublicURL == "" && !strings.Contains(c.WeCom.BaseURL, "127.0.0.1") {
+		return errors.New("config: wecom is configured and public_url is empty: members' cards would lead nowhere")
 	}
 	return nil
 }

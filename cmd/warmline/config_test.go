@@ -42,11 +42,35 @@ func TestConfigErrorsSayWhereAndWhatWouldBeRight(t *testing.T) {
 		{"a trunk without rate", "trunks: [{name: a, addr: 'h:1', channels: 1}]\n", "trunks[0]: rate"},
 		{"digest without a realm", "trunks: [{name: a, addr: 'h:1', channels: 1, rate: 1, user: u}]\n", "realm"},
 		{"a port range the wrong way", "media: {ports: 9000-8000, ip: 127.0.0.1}\n", "media.ports"},
+		{"an API the world can reach, without a token", "listen: 0.0.0.0:8080\n", "api_token"},
+		{"a public address without a token", "public_url: https://x.example\n", "api_token"},
 		{"a short suppression key", "suppression: {key: YWJj}\n", "openssl rand"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := loadConfig(writeFile(t, tt.text), nil)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want it to contain %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestServeRefusesTestGearTowardsRealTrunks(t *testing.T) {
+	real := "trunks: [{name: a, addr: 'sip.example:5060', channels: 1, rate: 1}]\n"
+	for _, tt := range []struct{ name, text, want string }{
+		{"ears no person speaks to", real, "speech.ears"},
+		{"a voice of tones", real + "speech: {ears: none, voice: tones}\n", "speech.voice"},
+		{"signalling nobody can answer", real + "speech: {ears: none}\n", "sip.listen"},
+		{"sound nobody can hear", real + "speech: {ears: none}\nsip: {listen: '0.0.0.0:5060'}\n", "media.ip"},
+		{"all of it right", real + "speech: {ears: none}\nsip: {listen: '0.0.0.0:5060'}\nmedia: {ip: 192.0.2.7}\n", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, err := loadConfig(writeFile(t, tt.text), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = c.checkReal()
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("got %v, want it to contain %q", err, tt.want)
 			}
 		})

@@ -90,16 +90,6 @@ func (p *process) kill() {
 	<-p.exited
 }
 
-// gone reports whether it has ended.
-func (p *process) gone() bool {
-	select {
-	case <-p.exited:
-		return true
-	default:
-		return false
-	}
-}
-
 // tell fails the test for a data race of the process, and shows the end of its
 // log when the test failed for whatever reason.
 func (p *process) tell(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"warmline/compliance"
+	"warmline/contacts"
 	"warmline/messaging"
 	"warmline/postgres"
 	"warmline/web"
@@ -110,20 +111,27 @@ func (f *friends) invite(ctx context.Context, key string) error {
 		return errors.New("an invitation waits and wecom is not configured")
 	}
 	i, err := f.db.Invitation(ctx, id)
-	if err != nil || i.State != wecom.Consented {
+	if err != nil {
 		return err
+	}
+	// An offered task whose card was not taken is sent again, under the same
+	// task ID: WeCom drops a repeat.
+	again := i.State == wecom.Offered && i.Channel == wecom.ByTask
+	if i.State != wecom.Consented && !again {
+		return f.db.InvitationCarried(ctx, f.clock.now(), id)
 	}
 	if f.spool.waiting() > 0 || !f.roomForCard(i.Member) {
 		return nil // the relay wakes again
 	}
-	token, err := wecom.NewState("wt", rand.Reader)
-	if err != nil {
-		return err
-	}
-	// The commit comes before the card: a card twice is worse than a card late.
-	ok, err := f.db.OfferInvitation(ctx, f.clock.now(), id, "", token)
-	if err != nil || !ok {
-		return err
+	token := i.Token
+	if !again {
+		if token, err = wecom.NewState("wt", rand.Reader); err != nil {
+			return err
+		}
+		ok, err := f.db.OfferInvitation(ctx, f.clock.now(), id, "", token)
+		if err != nil || !ok {
+			return err
+		}
 	}
 	name := i.Name
 	if name == "" {
@@ -139,9 +147,9 @@ func (f *friends) invite(ctx context.Context, key string) error {
 		err = fmt.Errorf("WeCom does not know member %s", i.Member)
 	}
 	if err != nil {
-		f.log.Warn("a member's card was not taken; the task stays on the member's list", "invitation", id, "err", err)
+		return fmt.Errorf("the card of invitation %d was not taken and is tried again: %w", id, err)
 	}
-	return nil
+	return f.db.InvitationCarried(ctx, f.clock.now(), id)
 }
 
 var shanghai = func() *time.Location {
@@ -190,6 +198,10 @@ func (f *friends) message(ctx context.Context, key string) error {
 	}
 	m, ok, err := f.db.ClaimMessage(ctx, now, id, func(s compliance.Subject) compliance.Verdict {
 		s.Disclosed = true // the text names the brand and how to refuse
+		// The yes to the SMS question, kept with the attempt, is the consent to
+		// this one text.
+		s.Consents = append(s.Consents, contacts.Consent{Phone: s.Phone, Brand: s.Brand, Purpose: string(compliance.Marketing),
+			Channels: []string{string(compliance.SMS)}, TextVersion: "call", Source: "call", At: now.Add(-time.Second), Expires: now.AddDate(0, 0, 1), Proof: "yes on a call"})
 		return f.decide(now, policy, s)
 	})
 	if err != nil || !ok {
@@ -369,8 +381,8 @@ func (f *friends) befriend(ctx context.Context, e wecom.Event) error {
 	if err != nil {
 		return err
 	}
-	if b.Invitation.ID == 0 {
-		return nil
+	if b.Invitation.ID == 0 || b.Evidence == wecom.Forwarded {
+		return nil // a stranger is not greeted with somebody else's story
 	}
 	if e.WelcomeCode != "" && b.Invitation.State != wecom.OptedOut {
 		text := "您好，我是" + f.config.Brand + "的" + b.Invitation.MemberName + "，刚才电话里约好的。有什么想问的，随时在这里找我。"

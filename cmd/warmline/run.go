@@ -65,7 +65,7 @@ func run(ctx context.Context, p parts) error {
 	if h.facts, err = newFactBook(p.config, p.log); err != nil {
 		return err
 	}
-	if err := p.stores.db.CheckKey(ctx); err != nil {
+	if err := p.stores.db.RegisterKey(ctx); err != nil {
 		return err
 	}
 	h.url = p.config.PublicURL

@@ -52,6 +52,9 @@ func (c *serveCmd) Run(a *app) error {
 			return fmt.Errorf("--role %q: known are %s", r, strings.Join(allRoles, ", "))
 		}
 	}
+	if err := cfg.checkReal(); err != nil {
+		return err
+	}
 	log := newLogger(a, cfg, c.JSON)
 	if cfg.DatabaseURL == "" {
 		log.Info("embedded mode: single node; set DATABASE_URL for more")
