@@ -133,7 +133,7 @@ func TestTwoWhoPauseAtOnceGetOneYesAndConflicts(t *testing.T) {
 	for range cap(status) {
 		wg.Go(func() {
 			r := httptest.NewRequest("POST", "/api/v1/campaigns/"+w.campaign.ID+"/pause", nil)
-			r.RemoteAddr = "127.0.0.1:9"
+			r.RemoteAddr, r.Host = "127.0.0.1:9", "127.0.0.1:8080"
 			rec := httptest.NewRecorder()
 			w.server.Config.Handler.ServeHTTP(rec, r)
 			status <- rec.Code
