@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -42,8 +43,9 @@ type Outbox interface {
 
 // Relay moves outbox rows to the queue until ctx ends. When Redis is away it
 // keeps trying; the rows wait. now is the world's clock: a row may be meant for
-// later.
+// later. A nil log keeps silent.
 func Relay(ctx context.Context, o Outbox, redis string, every time.Duration, now func() time.Time, log *slog.Logger) error {
+	log = orSilent(log)
 	client := asynq.NewClient(asynq.RedisClientOpt{Addr: redis})
 	defer client.Close()
 	tick := time.NewTicker(every)
@@ -109,20 +111,21 @@ type Handler func(ctx context.Context, key string) error
 type Worker struct {
 	Redis    string
 	Handlers map[string]Handler
-	Log      *slog.Logger
+	Log      *slog.Logger // nil keeps silent
 }
 
 // Run takes wake-ups until ctx ends, then waits for running handlers.
 func (w *Worker) Run(ctx context.Context) error {
+	log := orSilent(w.Log)
 	mux := asynq.NewServeMux()
 	queues := map[string]int{}
 	for kind, h := range w.Handlers {
 		queues[queue(kind)] = 1
 		mux.HandleFunc(kind, func(ctx context.Context, t *asynq.Task) error {
-			if err := h(ctx, string(t.Payload())); err != nil {
+			if err := call(ctx, h, string(t.Payload())); err != nil {
 				// A wake-up is forgotten whatever happens: the row is the truth
 				// and the relay wakes again.
-				w.Log.Warn("wake-up", "kind", kind, "key", string(t.Payload()), "err", err)
+				log.Warn("wake-up", "kind", kind, "key", string(t.Payload()), "err", err)
 			}
 			return nil
 		})
@@ -131,7 +134,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		Concurrency: 32, Queues: queues,
 		TaskCheckInterval: 50 * time.Millisecond, DelayedTaskCheckInterval: 500 * time.Millisecond,
 		ShutdownTimeout: 8 * time.Second, HealthCheckFunc: nil,
-		Logger: quiet{w.Log}, LogLevel: asynq.WarnLevel,
+		Logger: quiet{log}, LogLevel: asynq.WarnLevel,
 	})
 	if err := s.Start(mux); err != nil {
 		return fmt.Errorf("starting workers: %w", err)
@@ -139,6 +142,24 @@ func (w *Worker) Run(ctx context.Context) error {
 	<-ctx.Done()
 	s.Shutdown()
 	return nil
+}
+
+// call runs a handler. One that panics has failed; asynq would keep its task.
+func call(ctx context.Context, h Handler, key string) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the handler panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return h(ctx, key)
+}
+
+// orSilent is a log that can be written to.
+func orSilent(log *slog.Logger) *slog.Logger {
+	if log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return log
 }
 
 // quiet carries asynq's own words into slog.
