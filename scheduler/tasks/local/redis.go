@@ -66,6 +66,12 @@ func InProcess() (*Redis, error) {
 	return &Redis{Addr: m.Addr(), Kind: "miniredis", stop: func() { close(quit); <-done; m.Close() }}, nil
 }
 
+// How long a child may take to get ready, and to end before it is killed.
+const (
+	getReady = 5 * time.Second
+	grace    = 3 * time.Second
+)
+
 func child(ctx context.Context, path, name string) (*Redis, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -97,13 +103,21 @@ func child(ctx context.Context, path, name string) (*Redis, error) {
 		cmd.Wait()
 		close(exited)
 	}()
-	stop := func() { cmd.Process.Signal(syscall.SIGTERM); <-exited }
+	stop := func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-exited:
+		case <-time.After(grace):
+			cmd.Process.Kill()
+			<-exited
+		}
+	}
 	select {
 	case <-ready:
 		return &Redis{Addr: addr, Kind: name, stop: stop}, nil
 	case <-exited:
 		return nil, fmt.Errorf("%s ended at once", path)
-	case <-time.After(5 * time.Second):
+	case <-time.After(getReady):
 	case <-ctx.Done():
 	}
 	stop()
