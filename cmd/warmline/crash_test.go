@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -189,7 +188,7 @@ func newCrash(t *testing.T) *crash {
 	}
 	t.Cleanup(redis.Stop)
 	c.env = []string{"DATABASE_URL=" + pg.URL(), "REDIS_ADDR=" + redis.Addr}
-	web := freeAddr(t, "tcp")
+	web := "127.0.0.1:" + freePort(t)
 	c.simulate("http://" + web)
 	c.open()
 	c.load()
@@ -243,7 +242,7 @@ wecom:
 %s
 sms: {base_url: %s, secret_id: AKIDEXAMPLE00000000, secret_key: SECRETEXAMPLE0000000, app_id: "1400000001", template: "1000001",
   text: "您好，这是您要的客服企业微信链接，打开后输入口令{1}即可添加。拒收请回复R", callback_path: crash}
-`, dir, base64.StdEncoding.EncodeToString([]byte("a key for the crash test, 32 byte")), crashChannels, freeAddr(c.t, "udp"),
+`, dir, base64.StdEncoding.EncodeToString([]byte("a key for the crash test, 32 byte")), crashChannels, "127.0.0.1:"+freePort(c.t),
 		carrier["sip"], crashRate, crashChannels, corpAt["api"], corp, secret, token, aes, list.String(), sms["api"])
 	c.file = filepath.Join(c.t.TempDir(), "warmline.yaml")
 	for file, text := range map[string][]byte{c.file: text, filepath.Join(dir, "crash.yaml"): []byte(crashTree)} {
@@ -380,28 +379,4 @@ func (c *crash) get(url string, v any) error {
 	}
 	defer resp.Body.Close()
 	return json.NewDecoder(resp.Body).Decode(v)
-}
-
-// freeAddr is a loopback address nobody uses now.
-func freeAddr(t *testing.T, network string) string {
-	t.Helper()
-	var addr string
-	var err error
-	if network == "udp" {
-		var l net.PacketConn
-		if l, err = net.ListenPacket("udp", "127.0.0.1:0"); err == nil {
-			addr = l.LocalAddr().String()
-			err = l.Close()
-		}
-	} else {
-		var l net.Listener
-		if l, err = net.Listen("tcp", "127.0.0.1:0"); err == nil {
-			addr = l.Addr().String()
-			err = l.Close()
-		}
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return addr
 }
