@@ -45,7 +45,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"an unknown key", "protected: true", "protekted: true", "a node has no key protekted (did you mean protected?)"},
 		{"an unknown intent", "phone_is_wechat: agreed", "phone_is_weixin: agreed", "nobody can be understood as phone_is_weixin"},
 		{"an unknown outcome", "end: wrong_person", "end: wrong", "wrong is not an outcome"},
-		{"an end without an outcome", "    note: {outcome: callback, tags: [售后待跟进]}\n", "", "a path ends completed without an outcome"},
+		{"an end without an outcome", "    note: {outcome: transferred, tags: [售后待跟进]}\n", "", "a path ends completed without an outcome"},
 		{"a dead end", "    go: recall\n", "", "care goes nowhere"},
 		{"too much talk", "talk: 75s", "talk: 20s", "the longest conversation takes about"},
 		{"an anchor", "brand: 苏小糖", "brand: &b 苏小糖", "anchors, aliases, tags and merges are not used"},
