@@ -8,6 +8,14 @@ import (
 
 // openAudio binds the call's even RTP port and aims it at the caller's SDP.
 func (c *call) openAudio(now time.Time) bool {
+	if c.bindAudio(now) {
+		return true
+	}
+	c.refuse(500, "No Media Port", "carrier", now)
+	return false
+}
+
+func (c *call) bindAudio(now time.Time) bool {
 	g := c.g
 	for range (g.o.PortMax - g.o.PortMin) / 2 {
 		port := g.port
@@ -23,7 +31,6 @@ func (c *call) openAudio(now time.Time) bool {
 		return true
 	}
 	g.o.Log.Warn("no free RTP port", "from", g.o.PortMin, "to", g.o.PortMax)
-	c.refuse(500, "No Media Port", "carrier", now)
 	return false
 }
 
@@ -72,6 +79,9 @@ func (c *call) listen() {
 			continue
 		}
 		c.rec.RTPIn++
+		if c.g.o.Keep && pt == payloadPCMA {
+			c.rec.Audio = append(c.rec.Audio, payload...)
+		}
 		if pt == payloadPCMA && loud(payload) {
 			c.voiced++
 		} else {

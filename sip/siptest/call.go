@@ -26,7 +26,8 @@ type call struct {
 	farewell retry     // our BYE until answered
 	seq      uint32    // our CSeq
 	theirs   uint32    // the caller's highest CSeq
-	answered bool      // a 2xx was sent
+	calling  bool      // this person calls us and has no answer yet
+	answered bool      // a 2xx was sent, or came
 	refused  bool      // a 3xx to 6xx was sent
 	over     bool
 	forget   time.Time

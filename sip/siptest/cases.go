@@ -160,6 +160,11 @@ func CaseFor(number string) Case { return personFor(number).Case }
 
 func personFor(number string) person {
 	number = plainNumber(number)
+	for _, p := range staff {
+		if p.Suffix == number {
+			return p
+		}
+	}
 	for _, p := range people {
 		if strings.HasSuffix(number, p.Suffix) {
 			return p

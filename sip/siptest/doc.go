@@ -6,7 +6,9 @@
 // late 200, two forked 200s, nothing at all. [Gateway] is a carrier trunk with
 // people behind it: they ring, refuse, listen until the caller has finished a
 // sentence, answer in words or keys, and hang up. Which person answers is
-// decided by the last three digits of the number ([Cases]).
+// decided by the last three digits of the number ([Cases]), or by the whole
+// number for those a call is handed over to ([Staff]). People also call back
+// ([Gateway.Call]).
 //
 // The package parses its own SIP and frames its own RTP with the standard
 // library only. It therefore cannot repeat a mistake of the signalling or media

@@ -27,6 +27,8 @@ type Options struct {
 	Quiet    time.Duration // silence that ends the bot's turn; 0 means 400 ms
 	Patience time.Duration // silence after which a person hangs up; 0 means 15 s
 
+	Keep bool // keep what each call heard, for CallRecord.Audio
+
 	PortMin, PortMax int // RTP ports, even ones used; 0 means 40000 to 59999
 
 	Now    func() time.Time // stamps what is recorded; nil means time.Now. Waits never use it
@@ -57,6 +59,7 @@ type Gateway struct {
 
 	// What follows belongs to the owner goroutine.
 	calls   map[string]*call // by Call-ID and caller's tag
+	callers map[string]*call // by Call-ID: people who call us
 	wheel   [wheelSlots][]*call
 	visits  map[string]int       // calls a number has had
 	stopped map[string]time.Time // when a number's person asked for no more
@@ -96,7 +99,7 @@ func Start(o Options) (*Gateway, error) {
 		o: o, conn: conn, ip: ip, addr: conn.LocalAddr().String(),
 		in: make(chan datagram, 512), ops: make(chan func()), texts: make(chan string, 128),
 		quit: make(chan struct{}), done: make(chan struct{}),
-		calls: map[string]*call{}, visits: map[string]int{}, stopped: map[string]time.Time{},
+		calls: map[string]*call{}, callers: map[string]*call{}, visits: map[string]int{}, stopped: map[string]time.Time{},
 		voices: map[string][]byte{}, port: o.PortMin,
 	}
 	g.faults.seed()

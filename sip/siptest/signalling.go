@@ -277,6 +277,10 @@ func (c *call) onReinvite(m *Message, now time.Time) {
 func (g *Gateway) onResponse(m *Message, now time.Time) {
 	c := g.calls[m.Get("Call-ID")+" "+m.ToTag()]
 	_, method := m.CSeq()
+	if method == "INVITE" {
+		g.onInvited(m, now)
+		return
+	}
 	if c == nil || method != "BYE" || m.Status() < 200 || c.farewell.raw == nil {
 		return
 	}

@@ -38,6 +38,10 @@ type CallRecord struct {
 	Said       []string  // what the person said to its end
 	Keys       string    // what the person pressed
 
+	Inbound    bool   // the person called us: Number is theirs, From what they showed
+	RetryAfter string // of our refusal of such a call
+	Audio      []byte // what the person was sent, A-law, if Options.Keep
+
 	RTPIn, RTPOut int  // packets from the caller, packets to the caller
 	Acked         bool // the final response was acknowledged
 	Byed          bool // a BYE went one way and was seen: the caller's came, or ours was answered
@@ -110,7 +114,7 @@ func (g *Gateway) Truth() Truth {
 		}
 		for i, r := range b.calls {
 			t.Calls[i] = *r
-			t.Calls[i].Said = slices.Clone(r.Said)
+			t.Calls[i].Said, t.Calls[i].Audio = slices.Clone(r.Said), slices.Clone(r.Audio)
 		}
 	})
 	return t

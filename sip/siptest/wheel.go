@@ -58,6 +58,9 @@ func (g *Gateway) visit(slot int, now time.Time) {
 			if g.calls[c.key] == c { // a redial may have taken its place
 				delete(g.calls, c.key)
 			}
+			if g.callers[c.rec.CallID] == c {
+				delete(g.callers, c.rec.CallID)
+			}
 			continue
 		}
 		kept = append(kept, c)
@@ -85,6 +88,8 @@ func (g *Gateway) hangUpAll() {
 		case c.over:
 		case c.answered:
 			c.hangUp("carrier", now)
+			c.finish("carrier", now)
+		case c.calling:
 			c.finish("carrier", now)
 		default:
 			c.refuse(503, "Service Unavailable", "carrier", now)
