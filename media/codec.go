@@ -44,6 +44,15 @@ func (c Codec) decode(dst []int16, payload []byte) int {
 	return DecodeALaw(dst, payload)
 }
 
+// encode turns samples into a payload as long as there are samples.
+func (c Codec) encode(dst []byte, pcm []int16) {
+	if c == PCMU {
+		EncodeULaw(dst, pcm)
+		return
+	}
+	EncodeALaw(dst, pcm)
+}
+
 func (c Codec) silence() byte {
 	if c == PCMU {
 		return silenceULaw

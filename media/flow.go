@@ -22,7 +22,9 @@ type flow struct {
 	latch latch
 	heard reception
 	keys  keypad
-	order *reorder // only while a tap is open
+	order *reorder // only while somebody hears the leg
+	from  *inlet   // only while bridged: the other leg's audio
+	dial  dialling // keys being pressed by us
 	drops Drops
 	digit int
 
@@ -44,8 +46,19 @@ const quietAfter = 100 * time.Millisecond
 func (l *Leg) visit(s *shard, now time.Duration) {
 	l.receive(s, now)
 	l.settle(now)
-	l.transmit(s)
+	sent := l.transmit(s)
+	if l.flow.order != nil && len(l.flow.order.listeners) > 0 {
+		l.flow.order.pass(l.flow.terms.codec, sent, l.flow.terms.samples())
+	}
 	l.control(s, now)
+}
+
+// ear is what hears the leg, made when the first listens.
+func (f *flow) ear() *reorder {
+	if f.order == nil {
+		f.order = &reorder{}
+	}
+	return f.order
 }
 
 func (l *Leg) receive(s *shard, now time.Duration) {
@@ -79,10 +92,10 @@ func (l *Leg) settle(now time.Duration) {
 		l.pressed(d)
 	}
 	if f.order != nil {
-		if f.order.tap.shut.Load() {
-			f.order = nil
+		if f.order.wanted() {
+			f.order.visit(now-f.last > quietAfter, f.terms.samples())
 		} else {
-			f.order.visit(now-f.last > quietAfter)
+			f.order = nil
 		}
 	}
 	if !f.live || f.timedOut || f.terms.dir != SendRecv { // on hold, silence is right
@@ -98,31 +111,46 @@ func (l *Leg) settle(now time.Duration) {
 	}
 }
 
-// transmit sends one frame: of the playlist, or silence.
-func (l *Leg) transmit(s *shard) {
+// transmit sends one frame, of the playlist, the other leg or silence, and gives
+// its audio; nil when none was sent.
+func (l *Leg) transmit(s *shard) []byte {
 	f := &l.flow
 	if !f.live {
-		return
+		return nil
 	}
 	l.follow()
-	samples := f.terms.ptime * (sampleRate / 1000)
+	samples := f.terms.samples()
 	if !f.terms.dir.sends() || !f.latch.source.IsValid() {
 		f.out.ts += uint32(samples) // time goes on while held
 		f.out.marker = true
-		return
+		return nil
+	}
+	if f.from != nil && f.terms.eventIn[1] >= 0 {
+		f.from.keys(&f.dial)
+	}
+	if f.dial.busy(samples) {
+		l.press(s, samples)
+		return nil
 	}
 	packet := s.out[:rtpHeaderSize+samples]
 	f.out.put(packet)
 	l.frame(packet[rtpHeaderSize:], f.terms.codec)
-	f.out.seq++
 	f.out.ts += uint32(samples)
+	l.send(s, packet)
+	return packet[rtpHeaderSize:]
+}
+
+// send hands one packet to the socket and counts it.
+func (l *Leg) send(s *shard, packet []byte) {
+	f := &l.flow
+	f.out.seq++
 	f.out.marker = false
 	if l.rtp.Send(packet, f.latch.source) != nil {
 		f.errors++
 		return
 	}
 	f.packets++
-	f.octets += uint64(samples)
+	f.octets += uint64(len(packet) - rtpHeaderSize)
 	s.sent.Add(1)
 }
 
@@ -130,7 +158,11 @@ func (l *Leg) transmit(s *shard) {
 func (l *Leg) frame(b []byte, codec Codec) {
 	p := &l.flow.player
 	if p.list == nil {
-		hush(b, codec)
+		if l.flow.from != nil {
+			l.flow.from.fill(b, codec)
+		} else {
+			hush(b, codec)
+		}
 		return
 	}
 	if p.fill(b, codec) {
@@ -159,9 +191,13 @@ func (l *Leg) follow() {
 
 // skip moves time on by frames that can no longer be sent in time.
 func (f *flow) skip(frames int) {
-	f.out.ts += uint32(frames * f.terms.ptime * (sampleRate / 1000))
+	samples := frames * f.terms.samples()
+	f.out.ts += uint32(samples)
 	f.out.marker = true
 	f.skipped += uint64(frames)
+	if f.order != nil {
+		f.order.pass(f.terms.codec, nil, samples)
+	}
 }
 
 // adopt makes new terms count. The latch opens again only when their address moved.

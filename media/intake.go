@@ -80,5 +80,8 @@ func (l *Leg) keys(digits [2]byte) {
 
 func (l *Leg) pressed(digit byte) {
 	l.flow.digit++
+	if l.flow.order != nil && l.flow.order.to != nil {
+		l.flow.order.to.key(digit)
+	}
 	l.mail.post(Event{Kind: EventDigit, Digit: string(rune(digit))})
 }

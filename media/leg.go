@@ -150,7 +150,7 @@ func (l *Leg) Tap() *Tap {
 			t.end()
 			return
 		}
-		l.flow.order = &reorder{tap: t}
+		l.flow.ear().tap = t
 	}) {
 		t.end()
 	}
@@ -198,7 +198,7 @@ func (l *Leg) finish(s *shard) {
 	}
 	l.final = l.stats()
 	if l.flow.order != nil {
-		l.flow.order.tap.end()
+		l.flow.order.end()
 	}
 	l.mail.close()
 	_ = l.rtp.Close()
@@ -224,7 +224,7 @@ func (l *Leg) stats() Stats {
 	if f.first != 0 {
 		st.FirstRTP, st.LastRTP = l.engine.epoch.Add(f.first), l.engine.epoch.Add(f.last)
 	}
-	if f.order != nil {
+	if f.order != nil && f.order.tap != nil {
 		st.TapMissed = f.order.tap.Dropped()
 	}
 	return st

@@ -70,6 +70,9 @@ type terms struct {
 	ptime      int // milliseconds of what we send
 }
 
+// samples is one packet time in samples, which are also ticks of the RTP clock.
+func (t *terms) samples() int { return t.ptime * (sampleRate / 1000) }
+
 // judgeAnswer reads the answer to our offer of codecs.
 func judgeAnswer(answer []byte, codecs []Codec) (terms, error) {
 	sections, err := readSDP(answer)

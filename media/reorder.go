@@ -13,10 +13,13 @@ const (
 // maxGap is the most silence written for what a timestamp says is missing.
 const maxGap = 10 * frameSamples
 
-// A reorder puts packets back in order for a tap and fills what is missing with
-// silence. It exists only while a tap is open.
+// A reorder puts packets back in order for those who hear the leg and fills what
+// is missing with silence. It exists only while somebody does.
 type reorder struct {
-	tap     *Tap
+	tap       *Tap        // a recogniser
+	listeners []*Listener // people and recorders
+	to        *pipe       // the leg bridged with, which takes packets as they are
+
 	slots   [reorderSlots]heldPacket
 	held    int
 	visits  int // since something was first held
@@ -51,6 +54,9 @@ func (r *reorder) packet(h header, codec Codec, payload []byte) {
 	}
 	if !r.started {
 		r.started, r.next, r.ts, r.filled = true, h.seq, h.ts, 0
+		for _, d := range r.listeners {
+			d.catchUp(len(payload))
+		}
 	}
 	ahead := h.seq - r.next
 	if ahead >= 1<<15 {
@@ -84,8 +90,9 @@ func (r *reorder) other(seq uint16) {
 	}
 }
 
-// visit is called once per packet time; quiet says that nothing has come for long.
-func (r *reorder) visit(quiet bool) {
+// visit is called once per packet time of so many samples; quiet says that nothing
+// has come for long.
+func (r *reorder) visit(quiet bool, samples int) {
 	if r.held > 0 {
 		if r.visits++; r.visits >= reorderVisits {
 			r.skip()
@@ -94,9 +101,9 @@ func (r *reorder) visit(quiet bool) {
 	}
 	r.visits = 0
 	if quiet {
-		clear(r.pcm[:frameSamples])
-		r.tap.write(r.pcm[:frameSamples])
-		r.filled += frameSamples
+		clear(r.pcm[:samples])
+		r.write(r.pcm[:samples])
+		r.filled += samples
 	}
 }
 
@@ -119,12 +126,54 @@ func (r *reorder) flow() {
 			return
 		}
 		r.gap(slot.ts)
-		n := slot.codec.decode(r.pcm[:], slot.b[:slot.n])
-		r.tap.write(r.pcm[:n])
+		r.play(slot)
 		slot.used = false
 		r.held--
 		r.visits = 0
-		r.next, r.ts = slot.seq+1, slot.ts+uint32(n)
+		r.next, r.ts = slot.seq+1, slot.ts+uint32(slot.n)
+	}
+}
+
+// play hands on one packet; it is decoded only if somebody wants samples.
+func (r *reorder) play(p *heldPacket) {
+	if r.to != nil {
+		r.to.put(p.codec, p.b[:p.n])
+	}
+	if r.tap != nil || len(r.listeners) > 0 {
+		r.write(r.pcm[:p.codec.decode(r.pcm[:], p.b[:p.n])])
+	}
+}
+
+// write hands samples to all who want them.
+func (r *reorder) write(pcm []int16) {
+	if r.tap != nil {
+		r.tap.write(pcm)
+	}
+	for _, d := range r.listeners {
+		d.hear(pcm)
+	}
+}
+
+// wanted drops those who have closed and tells whether anybody is left.
+func (r *reorder) wanted() bool {
+	if r.tap != nil && r.tap.shut.Load() {
+		r.tap = nil
+	}
+	for i := len(r.listeners) - 1; i >= 0; i-- {
+		if r.listeners[i].shut.Load() {
+			r.listeners = append(r.listeners[:i], r.listeners[i+1:]...)
+		}
+	}
+	return r.tap != nil || r.to != nil || len(r.listeners) > 0
+}
+
+// end tells all who hear that there is no more.
+func (r *reorder) end() {
+	if r.tap != nil {
+		r.tap.end()
+	}
+	for _, d := range r.listeners {
+		d.finish()
 	}
 }
 
@@ -132,8 +181,28 @@ func (r *reorder) flow() {
 func (r *reorder) gap(ts uint32) {
 	missing := int(int32(ts-r.ts)) - r.filled
 	r.filled = 0
-	clear(r.pcm[:frameSamples])
 	for missing = min(missing, maxGap); missing > 0; missing -= frameSamples {
-		r.tap.write(r.pcm[:min(missing, frameSamples)])
+		n := min(missing, frameSamples)
+		if r.to != nil {
+			r.to.lack(n)
+		}
+		r.write(quietFrame[:n])
+	}
+}
+
+// pass tells listeners what was sent in a packet time of so many samples; payload
+// is nil when nothing was.
+func (r *reorder) pass(codec Codec, payload []byte, samples int) {
+	if len(payload) > 0 {
+		codec.decode(r.pcm[:], payload)
+		for _, d := range r.listeners {
+			d.pass(r.pcm[:samples])
+		}
+		return
+	}
+	for ; samples > 0; samples -= frameSamples {
+		for _, d := range r.listeners {
+			d.pass(quietFrame[:min(samples, frameSamples)])
+		}
 	}
 }

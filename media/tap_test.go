@@ -91,7 +91,7 @@ func TestReorderPutsAudioInOrder(t *testing.T) {
 				r.packet(header{seq: seq, ts: uint32(seq) * frameSamples}, PCMA, payload)
 			}
 			for range reorderVisits {
-				r.visit(false)
+				r.visit(false, frameSamples)
 			}
 			pcm := make([]int16, tapSize)
 			n := r.tap.take(pcm)
@@ -122,7 +122,7 @@ func TestQuietTimeIsNotWrittenTwice(t *testing.T) {
 	payload := make([]byte, frameSamples)
 	r.packet(header{seq: 1, ts: 0}, PCMA, payload)
 	for range 5 {
-		r.visit(true)
+		r.visit(true, frameSamples)
 	}
 	r.packet(header{seq: 2, ts: 7 * frameSamples}, PCMA, payload) // six frames of silence suppression
 	if got := r.tap.written.Load() / frameSamples; got != 8 {

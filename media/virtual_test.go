@@ -272,3 +272,6 @@ func FuzzRTCP(f *testing.F) {
 		}
 	})
 }
+
+// local is where a leg's RTP socket is bound.
+func local(l *Leg) netip.AddrPort { return netip.AddrPortFrom(l.engine.ip, uint16(l.port)) }
