@@ -49,6 +49,7 @@ const (
 	Ringing    = "ringing"
 	EarlyMedia = "early_media"
 	InDialog   = "in_dialog"
+	Handing    = "transferring" // a person of ours is asked, or talks with them
 	Ended      = "ended"
 )
 
@@ -89,7 +90,49 @@ type Result struct {
 
 	InviteAt, RingAt, AnsweredAt, EndedAt time.Time // zero when it did not happen
 
+	PDD       time.Duration // INVITE to the first ring, early media or final answer; 0: none came
+	Handovers []Handover    // to people of ours, in order
+	Recording *Recording    // nil: not recorded
+
 	Ladder []sip.Turn
 	RTP    media.Stats
-	Err    error // why it was not tried, or what broke
+	MOS, R float64       // ITU-T G.107, of what we heard; 0: not known
+	Late   time.Duration // the engine's 99th percentile of send lateness when the call ended
+	Err    error         // why it was not tried, or what broke
+}
+
+// Handover is one try to hand the call over to a person of ours.
+type Handover struct {
+	Queue  string        `json:"queue"`
+	Mode   string        `json:"mode"` // Attended or Blind
+	At     time.Duration `json:"at"`   // since the answer
+	Tries  []Try         `json:"tries,omitempty"`
+	Agent  string        `json:"agent,omitempty"`  // who took it
+	Joined time.Duration `json:"joined,omitempty"` // since the answer; 0: nobody took it
+	Talk   time.Duration `json:"talk,omitempty"`   // how long the two talked, as far as we carried it
+	Why    string        `json:"why,omitempty"`    // why nobody did: no_agent, timeout, failed, withdrawn
+	MOS    float64       `json:"mos,omitempty"`    // of the agent's leg
+}
+
+// Modes of a handover.
+const (
+	Attended = "attended" // we ring the agent, tell them who it is, and join the two
+	Blind    = "blind"    // the carrier is asked to connect the two (REFER, RFC 3515)
+)
+
+// Try is one agent who was asked.
+type Try struct {
+	Agent  string        `json:"agent"`
+	Came   string        `json:"came"` // accepted, declined, busy, no_answer, failed, withdrawn
+	Status int           `json:"status,omitempty"`
+	Took   time.Duration `json:"took"`
+}
+
+// Recording is where the sound of a call is kept: stereo, customer left, our
+// side right. A moment m of the journal is at m − Begins in the file.
+type Recording struct {
+	File     string        `json:"file"` // below the recordings' folder
+	SHA256   string        `json:"sha256"`
+	Duration time.Duration `json:"duration"`
+	Begins   time.Duration `json:"begins"` // since the answer
 }

@@ -38,7 +38,9 @@ SET state = 'ended', lease_until = NULL, disposition = $2, answered_by = $3, out
 	sip_status = $7, q850 = $8, reason = $9, invite_at = $10, ring_at = coalesce($11, ring_at),
 	answered_at = coalesce($12, CASE WHEN $2 = 'answered' THEN coalesce(answered_at, $13) END), ended_at = $13, identified = $14, disclosed = $15, pitched = $16, callback_at = $17, tags = $18,
 	variants = $19, transcript = $20, journal = $21, ladder = $22,
-	rtp_sent = $23, rtp_received = $24, rtp_lost = $25, rtp_late = $26, jitter_us = $27
+	rtp_sent = $23, rtp_received = $24, rtp_lost = $25, rtp_late = $26, jitter_us = $27,
+	pdd_ms = $28, codec = $29, mos = $30, r_factor = $31, rtt_us = $32, rtp_skipped = $33, remote_lost = $34, late_p99_us = $35,
+	hops = $36, handovers = $37, recording = $38, recording_sum = $39, recording_ms = $40, recording_at = $41
 WHERE id = $1`
 
 // heardSQL adds to the ledger of what a person has heard.
@@ -132,19 +134,18 @@ func (db *DB) finish(ctx context.Context, tx pgx.Tx, now time.Time, e ended, in 
 	if r.Err != nil {
 		reason = r.Err.Error()
 	}
-	var evidence [4][]byte
-	for i, v := range []any{r.Variants, r.Transcript, r.Journal, r.Ladder} {
-		b, err := json.Marshal(v)
-		if err != nil {
-			return fmt.Errorf("keeping the evidence: %w", err)
-		}
-		evidence[i] = jsonText(b)
+	evidence, err := evidenceOf(r.Variants, r.Transcript, r.Journal, r.Ladder, nil, r.Handovers)
+	if err != nil {
+		return err
 	}
+	rec := recordingOf(r)
 	if _, err := tx.Exec(ctx, finishSQL, in.Attempt, r.Disposition, r.AnsweredBy, r.Outcome, r.Grade, r.EndedBy,
 		r.Cause.Status, r.Cause.Q850, text(reason), moment(r.InviteAt), moment(r.RingAt), moment(r.AnsweredAt), r.EndedAt,
 		identified(r), disclosed(r), pitched(r), moment(r.Callback), texts(r.Tags),
 		evidence[0], evidence[1], evidence[2], evidence[3],
-		int64(r.RTP.Sent), int64(r.RTP.Received), int64(r.RTP.Lost), int64(r.RTP.Late), r.RTP.Jitter.Microseconds()); err != nil {
+		int64(r.RTP.Sent), int64(r.RTP.Received), int64(r.RTP.Lost), int64(r.RTP.Late), r.RTP.Jitter.Microseconds(),
+		r.PDD.Milliseconds(), codecOf(r), r.MOS, r.R, r.RTP.RoundTrip.Microseconds(), int64(r.RTP.Skipped),
+		int64(r.RTP.RemoteLost), r.Late.Microseconds(), evidence[4], evidence[5], rec.file, rec.sum, rec.length, rec.begins); err != nil {
 		return err
 	}
 	for _, h := range r.Heard {
@@ -169,6 +170,43 @@ func (db *DB) finish(ctx context.Context, tx pgx.Tx, now time.Time, e ended, in 
 	}
 	return change(ctx, tx, now, "attempt", in.Attempt, map[string]any{"campaign": e.campaign, "contact": e.contact,
 		"state": "ended", "disposition": r.Disposition, "outcome": r.Outcome, "grade": r.Grade})
+}
+
+// evidenceOf makes jsonb of each value; nothing becomes NULL.
+func evidenceOf(values ...any) ([][]byte, error) {
+	out := make([][]byte, len(values))
+	for i, v := range values {
+		b, err := json.Marshal(v)
+		if err != nil {
+			return nil, fmt.Errorf("keeping the evidence: %w", err)
+		}
+		if string(b) != "null" {
+			out[i] = jsonText(b)
+		}
+	}
+	return out, nil
+}
+
+// codecOf is what was spoken on the line; "" when nothing was agreed.
+func codecOf(r dialer.Result) string {
+	if !r.Answered || r.RTP.LocalPort == 0 {
+		return ""
+	}
+	return r.RTP.Codec.String()
+}
+
+// recordingColumns are a recording as the table keeps it; NULL without one.
+type recordingColumns struct {
+	file, sum      *string
+	length, begins *int64
+}
+
+func recordingOf(r dialer.Result) (c recordingColumns) {
+	if rec := r.Recording; rec != nil {
+		length, begins := rec.Duration.Milliseconds(), rec.Begins.Milliseconds()
+		c = recordingColumns{&rec.File, &rec.SHA256, &length, &begins}
+	}
+	return c
 }
 
 // disclosed: a person heard our first line, which says who calls and that it is

@@ -95,12 +95,16 @@ type Attempt struct {
 	RingAt      time.Time `json:"ring_at,omitzero"`
 	AnsweredAt  time.Time `json:"answered_at,omitzero"`
 	EndedAt     time.Time `json:"ended_at,omitzero"`
+	PDDms       int       `json:"pdd_ms,omitempty"` // INVITE to the first ring or final answer
+	Codec       string    `json:"codec,omitempty"`
+	MOS         float32   `json:"mos,omitempty"` // ITU-T G.107, 1 to 4.5
+	Recorded    bool      `json:"recorded,omitempty"`
 }
 
 // attemptColumns are the columns scanAttempt reads.
 const attemptColumns = `a.id, g.name, a.campaign, a.contact, c.phone, c.name, a.number, a.state, coalesce(a.disposition, ''),
 	a.answered_by, a.outcome, a.grade, a.ended_by, a.sip_status, a.q850, a.reason, a.trunk, a.caller_id, a.owner, a.tags,
-	a.planned_at, a.dialed_at, a.ring_at, a.answered_at, a.ended_at`
+	a.planned_at, a.dialed_at, a.ring_at, a.answered_at, a.ended_at, a.pdd_ms, a.codec, a.mos, a.recording IS NOT NULL`
 
 // attemptFrom is what those columns are read from.
 const attemptFrom = `
@@ -113,7 +117,7 @@ func (a *Attempt) places() ([]any, func()) {
 	var dialed, ring, answered, ended *time.Time
 	return []any{&a.ID, &a.Campaign, &a.CampaignID, &a.ContactID, &phone, &a.Name, &a.Number, &a.State, &a.Disposition,
 			&a.AnsweredBy, &a.Outcome, &a.Grade, &a.EndedBy, &a.SIPStatus, &a.Q850, &a.Reason, &a.Trunk, &a.CallerID, &a.Owner, &a.Tags,
-			&a.PlannedAt, &dialed, &ring, &answered, &ended}, func() {
+			&a.PlannedAt, &dialed, &ring, &answered, &ended, &a.PDDms, &a.Codec, &a.MOS, &a.Recorded}, func() {
 			a.Masked, a.PlannedAt = contacts.Phone(phone).Masked(), a.PlannedAt.UTC()
 			a.DialedAt, a.RingAt, a.AnsweredAt, a.EndedAt = instant(dialed), instant(ring), instant(answered), instant(ended)
 		}
@@ -171,12 +175,44 @@ type Detail struct {
 	RTPLost     int64           `json:"rtp_lost"`
 	RTPLate     int64           `json:"rtp_late"`
 	Jitter      time.Duration   `json:"jitter"`
+	RFactor     float32         `json:"r_factor,omitempty"`
+	RoundTrip   time.Duration   `json:"round_trip,omitempty"`
+	RTPSkipped  int64           `json:"rtp_skipped"`
+	RemoteLost  int64           `json:"remote_lost"`
+	LateP99     time.Duration   `json:"late_p99"` // of the engine at the end of the call
+	Hops        json.RawMessage `json:"hops,omitempty"`
+	Handovers   json.RawMessage `json:"handovers,omitempty"`
+	Recording   *Recording      `json:"recording,omitempty"`
+}
+
+// Recording is where the sound of a call is kept.
+type Recording struct {
+	File     string `json:"file"` // below the recordings' folder of the dialer that made it
+	SHA256   string `json:"sha256"`
+	LengthMS int    `json:"length_ms"`
+	BeginsMS int    `json:"begins_ms"` // after the answer; moment m of the journal is at m − begins in the file
+}
+
+// recordingPlaces are where a recording's columns are read to.
+type recordingPlaces struct {
+	file, sum      *string
+	length, begins *int
+}
+
+func (p *recordingPlaces) places() []any { return []any{&p.file, &p.sum, &p.length, &p.begins} }
+
+func (p *recordingPlaces) recording() *Recording {
+	if p.file == nil || p.sum == nil || p.length == nil || p.begins == nil {
+		return nil
+	}
+	return &Recording{*p.file, *p.sum, *p.length, *p.begins}
 }
 
 // detailSQL reads one attempt with its evidence.
 const detailSQL = `
 SELECT ` + attemptColumns + `, a.tree_version, a.verdict, a.variants, a.transcript, a.journal, a.ladder,
-	a.rtp_sent, a.rtp_received, a.rtp_lost, a.rtp_late, a.jitter_us` + attemptFrom + `
+	a.rtp_sent, a.rtp_received, a.rtp_lost, a.rtp_late, a.jitter_us, a.r_factor, a.rtt_us, a.rtp_skipped, a.remote_lost, a.late_p99_us,
+	a.hops, a.handovers, a.recording, a.recording_sum, a.recording_ms, a.recording_at` + attemptFrom + `
 WHERE a.id = $1`
 
 // Attempt reads one attempt with its evidence.
@@ -185,11 +221,15 @@ func (db *DB) Attempt(ctx context.Context, id string) (d Detail, err error) {
 		return d, fmt.Errorf("attempt %s: %w", id, ErrNotFound)
 	}
 	places, finish := d.places()
-	var jitter int64
-	err = db.pool.QueryRow(ctx, detailSQL, id).Scan(append(places, &d.TreeVersion, &d.Verdict, &d.Variants, &d.Transcript, &d.Journal, &d.Ladder,
-		&d.RTPSent, &d.RTPReceived, &d.RTPLost, &d.RTPLate, &jitter)...)
+	var jitter, trip, late int64
+	var rec recordingPlaces
+	places = append(places, &d.TreeVersion, &d.Verdict, &d.Variants, &d.Transcript, &d.Journal, &d.Ladder,
+		&d.RTPSent, &d.RTPReceived, &d.RTPLost, &d.RTPLate, &jitter, &d.RFactor, &trip, &d.RTPSkipped, &d.RemoteLost, &late,
+		&d.Hops, &d.Handovers)
+	err = db.pool.QueryRow(ctx, detailSQL, id).Scan(append(places, rec.places()...)...)
 	finish()
-	d.Jitter = time.Duration(jitter) * time.Microsecond
+	d.Jitter, d.RoundTrip, d.LateP99 = time.Duration(jitter)*time.Microsecond, time.Duration(trip)*time.Microsecond, time.Duration(late)*time.Microsecond
+	d.Recording = rec.recording()
 	if err != nil {
 		return d, fmt.Errorf("attempt %s: %w", id, notFound(err))
 	}

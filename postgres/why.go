@@ -24,6 +24,7 @@ type Why struct {
 	Consents     []contacts.Consent `json:"-"`
 	Campaigns    []WhyCampaign      `json:"campaigns"`
 	Attempts     []Attempt          `json:"attempts"`
+	Inbound      []InboundCall      `json:"inbound"` // calls from this number, known or not
 }
 
 // WhyCampaign is where a person stands in one campaign.
@@ -67,6 +68,9 @@ func (db *DB) Why(ctx context.Context, now time.Time, phone contacts.Phone) (w W
 	w.Masked = phone.Masked()
 	if w.Suppressions, err = db.Suppressions(ctx, phone); err != nil {
 		return w, err
+	}
+	if w.Inbound, err = db.inboundOf(ctx, phone); err != nil {
+		return w, fmt.Errorf("why of %s: %w", phone, err)
 	}
 	err = db.pool.QueryRow(ctx, contactIDSQL, phone.E164()).Scan(&w.ContactID)
 	if errors.Is(err, pgx.ErrNoRows) {

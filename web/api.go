@@ -139,6 +139,16 @@ func (s *server) routes(api huma.API) {
 			}
 			return listOf(all), nil
 		})
+	huma.Register(api, get("list-inbound", "/api/v1/inbound", "Calls that people made to us, newest first, numbers masked"),
+		func(ctx context.Context, in *struct {
+			Limit int `query:"limit" default:"50" minimum:"1" maximum:"500"`
+		}) (*body[list[postgres.InboundCall]], error) {
+			all, err := s.Store.InboundCalls(ctx, in.Limit)
+			if err != nil {
+				return nil, s.failure(err)
+			}
+			return listOf(all), nil
+		})
 	huma.Register(api, get("list-calls", "/api/v1/calls", "Live calls of this process"),
 		func(context.Context, *struct{}) (*body[list[dialer.Live]], error) {
 			if s.Live == nil {

@@ -74,7 +74,7 @@ func TestOpenAPIDescribesEveryOperation(t *testing.T) {
 	slices.Sort(got)
 	for _, want := range []string{
 		"get-campaign get /api/v1/campaigns/{id}", "get-funnel get /api/v1/funnel", "hang-up post /api/v1/calls/{attempt}/hangup",
-		"list-attempts get /api/v1/attempts", "list-calls get /api/v1/calls", "list-campaigns get /api/v1/campaigns",
+		"list-attempts get /api/v1/attempts", "list-calls get /api/v1/calls", "list-campaigns get /api/v1/campaigns", "list-inbound get /api/v1/inbound",
 		"list-people get /api/v1/people", "move-campaign post /api/v1/campaigns/{id}/{move}",
 	} {
 		if !slices.Contains(got, want) {
@@ -249,9 +249,16 @@ func TestNoAnswerButRevealHoldsAWholeNumber(t *testing.T) {
 		c.Live = func() []dialer.Live { return []dialer.Live{{Attempt: "a1", Masked: phone(0).Masked()}} }
 	})
 	w.task(w.agreed(), "token-1")
+	if err := w.db.FinishInbound(t.Context(), noon, postgres.InboundIn{Trunk: "t1", Phone: phone(1), Called: "0571", Dialog: "inbound",
+		Result: dialer.Result{Attempt: "0194b8a4-0000-7000-8000-000000000001", Disposition: "answered", AnsweredAt: noon, Outcome: "no_match"}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := read[items[postgres.InboundCall]](t, w.want(200, "GET", "/api/v1/inbound")); len(got.Items) != 1 || got.Items[0].Masked != phone(1).Masked() {
+		t.Errorf("inbound calls are %+v", got)
+	}
 	for _, path := range []string{
 		"/healthz", "/metrics", "/docs", "/openapi.json", "/openapi.yaml", "/m/token-1", "/f", "/api/v1/campaigns",
-		"/api/v1/campaigns/" + w.campaign.ID, "/api/v1/people", "/api/v1/people?q=" + phone(1).National(), "/api/v1/attempts", "/api/v1/calls", "/api/v1/funnel", "/api/v1/funnel?campaign=", "/api/v1/attempts?campaign=",
+		"/api/v1/campaigns/" + w.campaign.ID, "/api/v1/people", "/api/v1/people?q=" + phone(1).National(), "/api/v1/attempts", "/api/v1/inbound", "/api/v1/calls", "/api/v1/funnel", "/api/v1/funnel?campaign=", "/api/v1/attempts?campaign=",
 	} {
 		w.clean(path, w.want(200, "GET", path).body)
 	}

@@ -18,6 +18,7 @@ type Store interface {
 	MoveCampaign(ctx context.Context, now time.Time, id string, to scheduler.CampaignState, why, actor string) error
 	People(ctx context.Context, query string, limit int) ([]postgres.Person, error)
 	Attempts(ctx context.Context, campaign string, limit int) ([]postgres.Attempt, error)
+	InboundCalls(ctx context.Context, limit int) ([]postgres.InboundCall, error)
 	Funnel(ctx context.Context, now time.Time, campaign string) (reports.Funnel, error)
 	Changes(ctx context.Context, after int64, limit int) ([]postgres.Change, error)
 	LastChange(ctx context.Context) (int64, error)

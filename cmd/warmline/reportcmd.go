@@ -112,9 +112,26 @@ func tellWhy(a *app, w postgres.Why) error {
 		a.printf("\n")
 	}
 	for _, t := range w.Attempts {
-		a.printf("  attempt %d of %s: %s %s %s\n", t.Number, t.Campaign, t.State, t.Disposition, t.Outcome)
+		a.printf("  attempt %d of %s: %s %s %s%s\n", t.Number, t.Campaign, t.State, t.Disposition, t.Outcome, lineOf(t.Codec, t.MOS, t.PDDms))
+	}
+	for _, i := range w.Inbound {
+		a.printf("  called us on %s: %s %s%s\n", i.CameAt.In(shanghai).Format("2006-01-02 15:04 MST"), i.Disposition, i.Outcome, lineOf(i.Codec, i.MOS, 0))
 	}
 	return nil
+}
+
+// lineOf says how a call sounded and how long it took to ring, where known.
+func lineOf(codec string, mos float32, pddms int) (s string) {
+	if codec != "" {
+		s += ", " + codec
+	}
+	if mos > 0 {
+		s += fmt.Sprintf(", MOS %.1f", mos)
+	}
+	if pddms > 0 {
+		s += fmt.Sprintf(", rang after %.1f s", float64(pddms)/1000)
+	}
+	return s
 }
 
 // doctorCmd checks a set-up.
