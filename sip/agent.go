@@ -20,9 +20,11 @@ type Config struct {
 	UserAgent string       // User-Agent header; "warmline" when empty
 	Log       *slog.Logger // nil discards
 	Key       []byte       // secret that marks our calls; keep it over restarts so that late answers are recognised. Random when empty
+	DSCP      int          // class of our packets (RFC 2474); CS3 when 0, none when negative
 }
 
-// Agent is our end of all trunks: one UDP socket and the calls on it.
+// Agent is our end of all trunks: one UDP socket, the streams to trunks by TCP
+// and TLS, and the calls on them.
 type Agent struct {
 	name  string
 	log   *slog.Logger
@@ -34,10 +36,19 @@ type Agent struct {
 	forget func() bool // stops waiting for Listen's ctx
 	conn   net.PacketConn
 	laddr  gosip.Addr
+	dscp   int
+	flows  flows
+	tcp    *spout // gives sipgo our TCP connections
+	tls    *spout // gives sipgo our TLS connections
 	tp     *gosip.TransportLayer
 	tx     *gosip.TransactionLayer
 
+	listenTCP sync.Once
+	living    context.Context // ends with the agent
+	die       context.CancelFunc
+
 	mu     sync.Mutex
+	inlet  net.Listener     // where trunks connect to us by TCP; nil before acceptTCP
 	closed bool             // no new calls
 	ended  bool             // no new goroutines
 	calls  map[string]*Call // by Call-ID
@@ -65,6 +76,7 @@ type Stats struct {
 	Dropped    uint64 // packets from addresses of no trunk
 	Strangers  uint64 // requests outside any call, refused
 	Spoofed    uint64 // requests and answers with a call's Call-ID but wrong tags, source or MAC
+	Streams    int    // connections to trunks by TCP and TLS
 	LostEvents uint64 // progress and key presses nobody read in time
 }
 
@@ -101,16 +113,25 @@ func Listen(ctx context.Context, c Config) (*Agent, error) {
 		tags:  newTags(c.Key),
 		conn:  conn,
 		laddr: gosip.Addr{IP: udp.IP, Port: udp.Port},
+		dscp:  c.DSCP,
+		tcp:   newSpout(&net.TCPAddr{IP: udp.IP, Port: udp.Port}),
+		tls:   newSpout(&net.TCPAddr{IP: udp.IP, Port: udp.Port}),
 		calls: map[string]*Call{},
 		stop:  make(chan struct{}),
 		done:  make(chan struct{}),
 	}
+	if a.dscp == 0 {
+		a.dscp = cs3
+	}
+	mark(conn, a.dscp)
+	a.living, a.die = context.WithCancel(context.Background())
 	lib := newQuiet(c.Log)
 	a.tp = gosip.NewTransportLayer(net.DefaultResolver, gosip.NewParser(), nil,
 		gosip.WithTransportLayerLogger(lib), gosip.WithTransportLayerReadFilter(a.door.filter))
 	a.tp.OnMessage(a.overhear) // before the transactions, which lose the order
 	a.tx = gosip.NewTransactionLayer(a.tp,
-		gosip.WithTransactionLayerLogger(lib), gosip.WithTransactionLayerUnhandledResponseHandler(a.onStray))
+		gosip.WithTransactionLayerLogger(lib), gosip.WithTransactionLayerUnhandledResponseHandler(a.onStray),
+		gosip.WithTransactionLayerTerminateOnConnClose())
 	a.tx.OnRequest(a.onRequest)
 
 	ready := &readyConn{PacketConn: conn, reading: make(chan struct{})}
@@ -119,6 +140,8 @@ func Listen(ctx context.Context, c Config) (*Agent, error) {
 			a.log.Error("SIP socket stopped", "err", err)
 		}
 	})
+	a.wg.Go(func() { a.tp.ServeTCP(a.tcp) }) // both end with their spout, and say so
+	a.wg.Go(func() { a.tp.ServeTLS(a.tls) })
 	<-ready.reading
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -149,6 +172,7 @@ func (a *Agent) Stats() Stats {
 		Forks: a.count.forks.Load(), Late: a.count.late.Load(), Dropped: a.door.dropped.Load(),
 		Strangers: a.count.strangers.Load(), Spoofed: a.count.spoofed.Load(), LostEvents: a.count.lostEvents.Load(),
 	}
+	s.Streams = a.streams()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, c := range a.calls {
@@ -200,8 +224,15 @@ waiting:
 	}
 	a.mu.Lock()
 	a.ended = true
+	inlet := a.inlet
 	a.mu.Unlock()
 	close(a.stop)
+	a.die()
+	a.tcp.Close()
+	a.tls.Close()
+	if inlet != nil {
+		inlet.Close()
+	}
 	a.tx.Close()
 	a.tp.Close()
 	err := a.conn.Close()
@@ -247,7 +278,7 @@ func (a *Agent) find(callID string) *Call {
 // sentBy is the address by which dest reaches us: the socket's, or on a
 // wildcard socket that of the interface the kernel would use.
 func (a *Agent) sentBy(dest netip.AddrPort) (sentBy, error) {
-	local := sentBy{host: a.laddr.IP.String(), port: a.laddr.Port}
+	local := sentBy{host: a.laddr.IP.String(), port: a.laddr.Port, transport: "UDP"}
 	if !a.laddr.IP.IsUnspecified() {
 		return local, nil
 	}

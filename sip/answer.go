@@ -18,7 +18,7 @@ func (a *Agent) overhear(m gosip.Message) {
 		return
 	}
 	c := a.find(callID(res))
-	if c == nil || c.tag != fromTag(res) || !c.peer.owns(res.Source()) {
+	if c == nil || c.tag != fromTag(res) || !c.trusts(res.Source()) {
 		return
 	}
 	select {
@@ -144,7 +144,7 @@ func (c *Call) onAnswer(res *gosip.Response) {
 }
 
 func (c *Call) dialogOf(res *gosip.Response) (*dialog, bool) {
-	return dialogOf(res, c.peer.local, c.agent.laddr, c.peer.has)
+	return dialogOf(res, c.peer.local, c.peer.laddr, c.peer.has)
 }
 
 // acknowledge sends the ACK of a 2xx and keeps it for repetitions. It is a
@@ -236,7 +236,7 @@ func same(invite *gosip.Request, method gosip.RequestMethod) *gosip.Request {
 	req.AppendHeader(gosip.HeaderClone(invite.To()))
 	req.AppendHeader(gosip.HeaderClone(invite.CallID()))
 	req.AppendHeader(&gosip.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: method})
-	req.SetTransport("UDP")
+	req.SetTransport(invite.Transport())
 	req.SetDestination(invite.Destination())
 	req.Laddr = invite.Laddr
 	req.SetBody(nil)

@@ -52,7 +52,7 @@ const (
 // Call is one call placed by us. Its methods may be used from any goroutine.
 type Call struct {
 	agent *Agent
-	peer  *peer
+	peer  *peer // the target of the INVITE now open; the owner's
 	inv   Invite
 	id    string // Call-ID
 	tag   string // our From tag
@@ -65,6 +65,7 @@ type Call struct {
 	gone    chan struct{}        // closed when the owner is gone
 	hangup  sync.Once
 	over    atomic.Bool
+	known   sources // who may speak for this call: every target tried
 	ladder  ladder
 
 	// What follows belongs to the owner goroutine.
@@ -97,7 +98,7 @@ type Call struct {
 
 func newCall(a *Agent, p *peer, inv Invite) *Call {
 	id := randomHex(12)
-	return &Call{
+	c := &Call{
 		agent: a, peer: p, inv: inv, id: id, tag: a.tags.issue(id),
 		events:  make(chan Event, eventRoom),
 		mail:    make(chan any, mailRoom),
@@ -112,7 +113,13 @@ func newCall(a *Agent, p *peer, inv Invite) *Call {
 		remote:  map[string]uint32{},
 		local:   inv.SDP,
 	}
+	c.known.add(p.ips)
+	return c
 }
+
+// trusts reports whether a packet's source is a target of this call. Any
+// goroutine may ask.
+func (c *Call) trusts(source string) bool { return c.known.has(source) }
 
 // ID is the call's Call-ID.
 func (c *Call) ID() string { return c.id }
@@ -305,7 +312,7 @@ func (c *Call) finish(why Cause) {
 	if c.stayUntil.IsZero() {
 		c.stay()
 	}
-	c.agent.door.admit(c.peer.ips)
+	c.agent.door.admit(c.known.all())
 	c.agent.log.Debug("call ended", "call", c.id, "cause", why.Status, "q850", why.Q850, "by", why.By)
 }
 
@@ -315,7 +322,7 @@ func (c *Call) stay() { c.stayUntil = time.Now().Add(64 * gosip.T1) }
 // send starts an INVITE transaction; repeated 2xx come by the callback because
 // sipgo's transaction passes up only the first (RFC 6026).
 func (c *Call) send(ctx context.Context, req *gosip.Request) error {
-	tx, err := c.agent.tx.NewClientTransaction(ctx, req)
+	tx, err := c.agent.open(ctx, req)
 	if err != nil {
 		return netError(err)
 	}

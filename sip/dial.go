@@ -124,7 +124,7 @@ func (c *Call) invite(seq uint32, credential gosip.Header) *gosip.Request {
 		req.AppendHeader(&kind)
 		req.SetBody(c.inv.SDP)
 	}
-	address(req, c.peer.dest, c.agent.laddr)
+	address(req, c.peer.dest, c.peer.laddr)
 	return req
 }
 
@@ -150,7 +150,5 @@ func (c *Call) addresses() (uri, to, from gosip.Uri) {
 
 // contact is where requests inside the call reach us.
 func (c *Call) contact() *gosip.ContactHeader {
-	return &gosip.ContactHeader{Address: gosip.Uri{
-		Scheme: "sip", User: c.inv.From, Host: c.peer.local.host, Port: c.peer.local.port,
-	}}
+	return &gosip.ContactHeader{Address: c.peer.local.uri(c.inv.From)}
 }

@@ -126,16 +126,16 @@ func (d *dialog) next() uint32 { d.seq++; return d.seq }
 // request went (RFC 3581).
 func newVia(local sentBy) *gosip.ViaHeader {
 	return &gosip.ViaHeader{
-		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: "UDP",
+		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: local.protocol(),
 		Host: local.host, Port: local.port,
 		Params: gosip.HeaderParams{{K: "branch", V: newBranch()}, {K: "rport"}},
 	}
 }
 
-// address pins a request to our socket and its destination, so that sipgo
-// neither resolves names nor opens sockets.
+// address pins a request to our socket or stream and its destination, so that
+// sipgo neither resolves names nor opens sockets.
 func address(req *gosip.Request, to netip.AddrPort, laddr gosip.Addr) {
-	req.SetTransport("UDP")
+	req.SetTransport(req.Via().Transport)
 	req.SetDestination(to.String())
 	req.Laddr = laddr
 	if req.ContentLength() == nil {

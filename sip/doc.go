@@ -44,6 +44,13 @@
 // another address keeps its place in the request, but the packet goes to where
 // the answer came from.
 //
+// # Datagrams and streams
+//
+// A trunk is reached by UDP, TCP or TLS. All datagrams go through one socket, the
+// one we listen on, because carriers know us by it. For each target by TCP or TLS
+// there is one connection of our making, with the trunk's own certificates, kept
+// alive and made again when it breaks; see flow.
+//
 // Transport and transactions are sipgo's; the INVITE usage on top of them is
 // ours, because a cancelled, forked or repeated answer must not be lost.
 package sip

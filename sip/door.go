@@ -58,6 +58,9 @@ func (d *door) open(ip netip.Addr) bool {
 // filter is sipgo's read filter: an empty result drops the packet. It never
 // returns an error, because an error would stop the listener.
 func (d *door) filter(info gosip.TransportReadProps, data []byte) ([]byte, error) {
+	if _, stream := info.RemoteAddr.(*net.TCPAddr); stream {
+		return data, nil // let in when it was connected, and read by its guard
+	}
 	udp, ok := info.RemoteAddr.(*net.UDPAddr)
 	if !ok || !d.open(udp.AddrPort().Addr().Unmap()) || !looksLikeSIP(data) || !cleanLines(data) {
 		d.dropped.Add(1)

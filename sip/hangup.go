@@ -74,8 +74,9 @@ type exchanged struct{}
 func (c *Call) exchange(req *gosip.Request, line string) {
 	c.exchanges++
 	c.ladder.note(true, line)
+	through := c.peer
 	if !c.agent.spawn(func() {
-		c.seeThrough(req)
+		c.seeThrough(req, through)
 		select {
 		case c.mail <- exchanged{}:
 		case <-c.gone:
@@ -88,7 +89,7 @@ func (c *Call) exchange(req *gosip.Request, line string) {
 // repeat copies a request into a new transaction.
 func repeat(req *gosip.Request, seq uint32) *gosip.Request {
 	next := req.Clone()
-	next.ReplaceHeader(newVia(sentBy{req.Via().Host, req.Via().Port}))
+	next.ReplaceHeader(newVia(sentBy{req.Via().Host, req.Via().Port, req.Via().Transport}))
 	next.ReplaceHeader(&gosip.CSeqHeader{SeqNo: seq, MethodName: req.Method})
 	return next
 }
@@ -96,13 +97,13 @@ func repeat(req *gosip.Request, seq uint32) *gosip.Request {
 // seeThrough carries a CANCEL or BYE to its final response, or to 64·T1 of
 // silence. A challenge to BYE is answered once; CANCEL cannot be challenged
 // (RFC 3261 22.1).
-func (c *Call) seeThrough(req *gosip.Request) {
+func (c *Call) seeThrough(req *gosip.Request, through *peer) {
 	res := c.agent.transact(context.Background(), req)
 	c.noteAnswer(res, req)
 	if res == nil || req.Method == gosip.CANCEL || (res.StatusCode != 401 && res.StatusCode != 407) {
 		return
 	}
-	credential, _, ok := c.peer.credential(res, req)
+	credential, _, ok := through.credential(res, req)
 	if !ok {
 		return
 	}
@@ -125,7 +126,7 @@ func (c *Call) noteAnswer(res *gosip.Response, req *gosip.Request) {
 func (a *Agent) transact(ctx context.Context, req *gosip.Request) *gosip.Response {
 	sending, stop := context.WithTimeout(ctx, time.Second)
 	defer stop()
-	tx, err := a.tx.Request(sending, req)
+	tx, err := a.request(sending, req)
 	if err != nil {
 		a.log.Debug("SIP request not sent", "method", req.Method.String(), "err", netError(err))
 		return nil

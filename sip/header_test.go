@@ -161,7 +161,7 @@ func FuzzHeaders(f *testing.F) {
 			return
 		}
 		res.SetSource("127.0.0.1:5060")
-		if d, ok := dialogOf(res, sentBy{"127.0.0.1", 5060}, gosip.Addr{}, anyAddr); ok {
+		if d, ok := dialogOf(res, sentBy{"127.0.0.1", 5060, "UDP"}, gosip.Addr{}, anyAddr); ok {
 			req := d.request(gosip.BYE, d.next()).String()
 			if strings.Count(req, "\nCSeq: ") != 1 || !cleanLines([]byte(req)) || !d.hop.IsValid() {
 				t.Errorf("request\n%s", req)

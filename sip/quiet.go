@@ -29,6 +29,10 @@ func netError(err error) error {
 	if errors.As(err, &op) {
 		return op
 	}
+	var way *wayError
+	if errors.As(err, &way) {
+		return way
+	}
 	return errors.New("transport failed")
 }
 

@@ -73,7 +73,7 @@ func (a *Agent) callOf(req *gosip.Request) (*Call, bool) {
 	if c == nil {
 		return nil, false
 	}
-	if toTag(req) != c.tag || !c.peer.owns(req.Source()) {
+	if toTag(req) != c.tag || !c.trusts(req.Source()) {
 		a.count.spoofed.Add(1)
 		return nil, false
 	}

@@ -58,7 +58,7 @@ func (a *Agent) onStray(res *gosip.Response) {
 	}
 	id, tag := callID(res), fromTag(res)
 	if c := a.find(id); c != nil {
-		if c.tag != tag || !c.peer.owns(res.Source()) {
+		if c.tag != tag || !c.trusts(res.Source()) {
 			a.count.spoofed.Add(1)
 			return
 		}
@@ -78,12 +78,12 @@ func (a *Agent) dismiss(res *gosip.Response) {
 	if err != nil {
 		return
 	}
-	via, err := a.sentBy(source)
+	via, laddr, err := a.wayBack(res, source)
 	if err != nil {
 		return
 	}
 	sameHost := func(ip netip.Addr) bool { return ip == source.Addr().Unmap() }
-	d, ok := dialogOf(res, via, a.laddr, sameHost)
+	d, ok := dialogOf(res, via, laddr, sameHost)
 	if !ok {
 		return
 	}
@@ -102,10 +102,4 @@ func (a *Agent) dismiss(res *gosip.Response) {
 	bye.AppendHeader(gosip.NewHeader("Reason", `SIP;cause=487;text="call is over"`))
 	a.spawn(func() { a.transact(context.Background(), bye) })
 	a.log.Warn("answer to a forgotten call hung up", "call", callID(res))
-}
-
-func (a *Agent) send(req *gosip.Request) {
-	if err := a.tp.WriteMsg(req); err != nil {
-		a.log.Debug("SIP request not sent", "method", req.Method.String(), "err", netError(err))
-	}
 }

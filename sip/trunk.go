@@ -7,13 +7,17 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
+
+	gosip "github.com/emiago/sipgo/sip"
 )
 
 // Trunk is a carrier's gateway and how we are known there.
 type Trunk struct {
 	Name        string        // ours, for people and logs
-	Addr        string        // the gateway, host:port; port 5060 when left out
+	Addr        string        // the gateway, host:port; port 5060 when left out, by TLS 5061
 	User        string        // digest user name; "" when the trunk knows us by address
 	Password    string        // digest password; given to nobody but this trunk
 	Realm       string        // digest realm the password belongs to; Domain, else Addr's host, when empty
@@ -21,6 +25,10 @@ type Trunk struct {
 	Domain      string        // domain of Request-URI, To and From; Addr when empty
 	RingTimeout time.Duration // how long a phone may ring; DefaultRingTimeout when zero
 	UserPhone   bool          // adds ;user=phone to the Request-URI (RFC 3261 19.1.6)
+
+	Transport string        // "udp", the default, "tcp" or "tls"
+	TLS       TLS           // of Transport "tls"
+	KeepAlive time.Duration // between pings on an idle stream (RFC 5626); 30 s when zero
 }
 
 // DefaultRingTimeout is how long a phone rings when nobody says otherwise.
@@ -46,6 +54,9 @@ func (t Trunk) LogValue() slog.Value { return slog.StringValue(t.String()) }
 func (t Trunk) hostPort() (host, port string) {
 	host, port, err := net.SplitHostPort(t.Addr)
 	if err != nil {
+		if t.Transport == "tls" {
+			return t.Addr, "5061"
+		}
 		return t.Addr, "5060"
 	}
 	return host, port
@@ -65,6 +76,11 @@ func (t Trunk) realm() string {
 
 // check refuses a trunk that cannot be written into a request safely.
 func (t Trunk) check() error {
+	switch t.Transport {
+	case "", "udp", "tcp", "tls":
+	default:
+		return fmt.Errorf("transport %q is not udp, tcp or tls", t.Transport)
+	}
 	host, port := t.hostPort()
 	if host == "" {
 		return errors.New("trunk has no gateway address")
@@ -86,18 +102,13 @@ func (t Trunk) check() error {
 	return nil
 }
 
-// peer is a trunk as the network sees it for one call.
+// peer is a trunk's target as the network sees it for one call.
 type peer struct {
 	trunk Trunk
-	dest  netip.AddrPort // where the INVITE goes
-	ips   []netip.Addr   // every address of the gateway's name
+	dest  netip.AddrPort // where packets go
+	ips   []netip.Addr   // every address that may speak for the trunk
 	local sentBy
-}
-
-// sentBy is where the trunk reaches us: Via and Contact.
-type sentBy struct {
-	host string
-	port int
+	laddr gosip.Addr // our socket, or the name of the stream
 }
 
 // owns reports whether a packet's source is this trunk.
@@ -108,6 +119,9 @@ func (p *peer) owns(source string) bool {
 	}
 	return p.has(ap.Addr().Unmap())
 }
+
+// has reports whether an address is one of the trunk's.
+func (p *peer) has(ip netip.Addr) bool { return slices.Contains(p.ips, ip) }
 
 // resolve finds the gateway's addresses and opens the door for them.
 func (a *Agent) resolve(ctx context.Context, t Trunk) (*peer, error) {
@@ -123,20 +137,29 @@ func (a *Agent) resolve(ctx context.Context, t Trunk) (*peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &peer{trunk: t, ips: ips, dest: netip.AddrPortFrom(ips[0], uint16(port))}
-	if p.local, err = a.sentBy(p.dest); err != nil {
-		return nil, err
-	}
-	a.door.admit(ips)
-	return p, nil
+	return a.approach(ctx, t, strings.ToUpper(t.Transport), netip.AddrPortFrom(ips[0], uint16(port)), host, ips)
 }
 
-// has reports whether an address is one of the trunk's.
-func (p *peer) has(ip netip.Addr) bool {
-	for _, known := range p.ips {
-		if known == ip {
-			return true
+// approach readies the way to one target: the door opens for its addresses, a
+// stream is connected.
+func (a *Agent) approach(ctx context.Context, t Trunk, network string, dest netip.AddrPort, host string, ips []netip.Addr) (*peer, error) {
+	a.door.admit(ips)
+	p := &peer{trunk: t, ips: ips, dest: dest, laddr: a.laddr}
+	if network == "TCP" || network == "TLS" {
+		f, err := a.flowTo(network, dest, host, t)
+		if err != nil {
+			return nil, err
 		}
+		if network == "TCP" {
+			a.acceptTCP()
+		}
+		if err := f.ensure(ctx); err != nil {
+			return nil, err
+		}
+		p.local, p.laddr = f.local(), f.name
+		return p, nil
 	}
-	return false
+	var err error
+	p.local, err = a.sentBy(dest)
+	return p, err
 }

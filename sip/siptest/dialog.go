@@ -45,7 +45,7 @@ func (d *Dialog) Request(method string, parts ...Part) *Message {
 		d.seq++
 	}
 	m := &Message{Start: method + " " + d.remote + " SIP/2.0", Header: []Field{
-		{"Via", "SIP/2.0/UDP " + d.p.Addr() + ";rport;branch=" + newBranch()},
+		{"Via", "SIP/2.0/" + d.p.protocol() + " " + d.p.Addr() + ";rport;branch=" + newBranch()},
 		{"Max-Forwards", "70"},
 		{"From", d.local}, {"To", d.to}, {"Call-ID", d.callID},
 		{"CSeq", fmt.Sprintf("%d %s", d.seq, method)},

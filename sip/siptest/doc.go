@@ -1,8 +1,8 @@
 // Package siptest is the other end of the line: a SIP and RTP witness that
 // shares no code with what it watches.
 //
-// It holds two things. [Peer] is a scripted UDP endpoint: a test reads every
-// datagram in order and answers exactly what it likes, twelve provisionals, a
+// It holds two things. [Peer] is a scripted endpoint by UDP, TCP or TLS: a test reads
+// every message in order and answers exactly what it likes, twelve provisionals, a
 // late 200, two forked 200s, nothing at all. [Gateway] is a carrier trunk with
 // people behind it: they ring, refuse, listen until the caller has finished a
 // sentence, answer in words or keys, and hang up. Which person answers is

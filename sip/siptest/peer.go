@@ -8,17 +8,20 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 )
 
 // maxDatagram is the largest UDP payload there is.
 const maxDatagram = 65535
 
-// Peer is a scripted SIP endpoint on one UDP socket. It does nothing by itself:
+// Peer is a scripted SIP endpoint on one UDP socket, or on the TCP or TLS
+// connections made to it (ListenTCP, ListenTLS). It does nothing by itself:
 // a test reads what came and sends what it likes. Its methods may be called
 // from several goroutines.
 type Peer struct {
-	conn *net.UDPConn
+	conn *net.UDPConn  // nil of a peer on streams
+	flow *streams      // nil of a peer on UDP
 	done chan struct{} // closed when the reader has ended
 
 	mu    sync.Mutex
@@ -84,10 +87,18 @@ func (p *Peer) post(a arrival, dead error) {
 }
 
 // Addr is the peer's own host:port.
-func (p *Peer) Addr() string { return p.conn.LocalAddr().String() }
+func (p *Peer) Addr() string {
+	if p.flow != nil {
+		return p.flow.listener.Addr().String()
+	}
+	return p.conn.LocalAddr().String()
+}
 
 // Close closes the socket and waits for the reader.
 func (p *Peer) Close() error {
+	if p.flow != nil {
+		return p.flow.close()
+	}
 	err := p.conn.Close()
 	<-p.done
 	return err
@@ -184,6 +195,9 @@ func (p *Peer) Send(raw []byte, to string) error {
 
 // SendTo sends raw bytes to an address that Next returned.
 func (p *Peer) SendTo(raw []byte, to net.Addr) error {
+	if p.flow != nil {
+		return p.flow.send(raw, to.String())
+	}
 	if _, err := p.conn.WriteTo(raw, to); err != nil {
 		return fmt.Errorf("sending %d bytes to %s: %w", len(raw), to, err)
 	}
@@ -204,7 +218,19 @@ func (p *Peer) Response(req *Message, status int, phrase, toTag string, parts ..
 }
 
 // Contact is the peer's Contact header.
-func (p *Peer) Contact() Field { return Field{"Contact", "<sip:" + p.Addr() + ">"} }
+func (p *Peer) Contact() Field {
+	if p.flow != nil {
+		return Field{"Contact", "<sip:" + p.Addr() + ";transport=" + strings.ToLower(p.flow.protocol) + ">"}
+	}
+	return Field{"Contact", "<sip:" + p.Addr() + ">"}
+}
+
+func (p *Peer) protocol() string {
+	if p.flow != nil {
+		return p.flow.protocol
+	}
+	return "UDP"
+}
 
 // RecordRoute is a Record-Route header that keeps host:port on the path.
 func RecordRoute(hostport string) Field {
