@@ -15,7 +15,7 @@ build:
 	@test -x bin/warmline || echo "compiling warmline; the first time takes a minute or two" >&2
 	@go build -trimpath -o bin/warmline ./cmd/warmline
 
-setup-test:            ## what the tests need: a C compiler for -race, PostgreSQL, espeak-ng, sipp, baresip
+setup-test:            ## what the tests need: a C compiler for -race, PostgreSQL, espeak-ng, and the SIP peers of dialer/interop
 	@deploy/setup-test.sh
 
 test: setup-test check ## everything, with the race detector, in random order

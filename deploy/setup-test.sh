@@ -1,7 +1,9 @@
 #!/bin/sh
 # Installs what the tests need, by Debian package name, when something is
-# missing and we are root; else says the one line to type. It asks nothing.
+# missing and we are root; else says the one line to type. It asks nothing and
+# starts no server, neither now nor at the next boot.
 set -eu
+PATH=$PATH:/usr/sbin:/sbin
 need=""
 want() { command -v "$1" >/dev/null 2>&1 || need="$need $2"; }
 want gcc gcc
@@ -9,6 +11,9 @@ want gcc gcc
 want espeak-ng espeak-ng
 want sipp sip-tester
 want baresip baresip-core
+want kamailio kamailio
+want rtpengine rtpengine-daemon
+want linphonec linphone-cli
 pg=""
 for d in /usr/lib/postgresql/*/bin/postgres; do [ -x "$d" ] && pg=$d; done
 [ -n "$pg" ] || command -v postgres >/dev/null 2>&1 || need="$need postgresql"
@@ -22,6 +27,15 @@ fi
 log=$(mktemp /tmp/warmline-setup.XXXXXX)
 echo "installing for the tests:$need (log: $log)"
 export DEBIAN_FRONTEND=noninteractive
+
+# Packages ask policy-rc.d whether they may start what they bring: 101 is no.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod 755 "$policy"
+	trap 'rm -f "$policy"' EXIT
+	trap 'exit 1' HUP INT TERM
+fi
 {
 	apt-get update -qq
 	case " $need " in *" postgresql "*)
@@ -32,5 +46,9 @@ export DEBIAN_FRONTEND=noninteractive
 	esac
 	# shellcheck disable=SC2086
 	apt-get install -y -qq --no-install-recommends $need
+	# The tests start kamailio and rtpengine by themselves.
+	for server in kamailio rtpengine-daemon; do
+		case " $need " in *" $server "*) update-rc.d "$server" disable ;; esac
+	done
 } >"$log" 2>&1 || { tail -5 "$log" >&2; echo "installing failed; the whole log is $log. By hand: $line" >&2; exit 1; }
 rm -f "$log"

@@ -1,0 +1,22 @@
+// Package interop calls programs that nobody here wrote. It holds tests only.
+//
+// The simulators beside our rooms (sip/siptest, media/mediatest) share no code
+// with what they watch, but they share its authors: what we misread in an RFC we
+// misread twice. So the same sip and media that place calls are joined here, as
+// dialer joins them, and meet:
+//
+//   - SIPp (sip-tester), by scenarios of ours in testdata/sipp: the order of
+//     messages in corners no softphone reaches on demand. It ends well only if
+//     every message came in its place and passed its checks, and it echoes RTP.
+//
+// What is proven by which test: docs/interop.md.
+//
+// A run never skips. deploy/setup-test.sh installs the programs; one that is
+// missing fails the test with its package's name. Each program gets a folder and
+// free ports of its own, is waited for by asking it over the wire, is ended by
+// its own process ID, and shows its logs when the test has failed. No run takes
+// longer than 30 s.
+//
+// Sound is judged by likeness: a melody of twelve sliding notes is said, and what
+// comes back must hold each note, in its place, to the sample.
+package interop
