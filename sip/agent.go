@@ -16,11 +16,12 @@ import (
 
 // Config says where to listen and who we are.
 type Config struct {
-	Addr      string       // UDP address to listen on, as "127.0.0.1:0" or ":5060"
-	UserAgent string       // User-Agent header; "warmline" when empty
-	Log       *slog.Logger // nil discards
-	Key       []byte       // secret that marks our calls; keep it over restarts so that late answers are recognised. Random when empty
-	DSCP      int          // class of our packets (RFC 2474); CS3 when 0, none when negative
+	Addr      string          // UDP address to listen on, as "127.0.0.1:0" or ":5060"
+	UserAgent string          // User-Agent header; "warmline" when empty
+	Log       *slog.Logger    // nil discards
+	OnCall    func(*Incoming) // takes calls of the trunks given to Serve, each on a goroutine of its own; nil refuses them. Close waits for its return
+	Key       []byte          // secret that marks our calls; keep it over restarts so that late answers are recognised. Random when empty
+	DSCP      int             // class of our packets (RFC 2474); CS3 when 0, none when negative
 }
 
 // Agent is our end of all trunks: one UDP socket, the streams to trunks by TCP
@@ -32,6 +33,9 @@ type Agent struct {
 	names names
 	door  door
 	stray strays
+
+	onCall  func(*Incoming)
+	waiting atomic.Int64 // calls that came in and are not answered
 
 	forget func() bool // stops waiting for Listen's ctx
 	conn   net.PacketConn
@@ -52,6 +56,7 @@ type Agent struct {
 	closed bool             // no new calls
 	ended  bool             // no new goroutines
 	calls  map[string]*Call // by Call-ID
+	served []*peer          // trunks that may call in
 	stop   chan struct{}    // closed when goroutines must end
 	done   chan struct{}    // closed when Close is through
 	wg     sync.WaitGroup   // socket reader, call owners, exchanges
@@ -61,12 +66,13 @@ type Agent struct {
 
 // counters are kept atomically by whoever counts.
 type counters struct {
-	dialed, answered, ended, forks, late, strangers, spoofed, lostEvents atomic.Uint64
+	dialed, incoming, answered, ended, forks, late, strangers, spoofed, lostEvents atomic.Uint64
 }
 
 // Stats counts since Listen.
 type Stats struct {
 	Dialed     uint64 // INVITEs that left
+	Incoming   uint64 // calls that came in
 	Answered   uint64 // calls answered
 	Ended      uint64 // calls whose Ended was delivered
 	Live       int    // calls not ended
@@ -108,17 +114,18 @@ func Listen(ctx context.Context, c Config) (*Agent, error) {
 		c.Log.Warn("SIP socket keeps its small receive buffer", "err", err)
 	}
 	a := &Agent{
-		name:  c.UserAgent,
-		log:   c.Log,
-		tags:  newTags(c.Key),
-		conn:  conn,
-		laddr: gosip.Addr{IP: udp.IP, Port: udp.Port},
-		dscp:  c.DSCP,
-		tcp:   newSpout(&net.TCPAddr{IP: udp.IP, Port: udp.Port}),
-		tls:   newSpout(&net.TCPAddr{IP: udp.IP, Port: udp.Port}),
-		calls: map[string]*Call{},
-		stop:  make(chan struct{}),
-		done:  make(chan struct{}),
+		name:   c.UserAgent,
+		log:    c.Log,
+		tags:   newTags(c.Key),
+		onCall: c.OnCall,
+		conn:   conn,
+		laddr:  gosip.Addr{IP: udp.IP, Port: udp.Port},
+		dscp:   c.DSCP,
+		tcp:    newSpout(&net.TCPAddr{IP: udp.IP, Port: udp.Port}),
+		tls:    newSpout(&net.TCPAddr{IP: udp.IP, Port: udp.Port}),
+		calls:  map[string]*Call{},
+		stop:   make(chan struct{}),
+		done:   make(chan struct{}),
 	}
 	if a.dscp == 0 {
 		a.dscp = cs3
@@ -168,7 +175,7 @@ func (a *Agent) Addr() string { return a.conn.LocalAddr().String() }
 // Stats returns the counters and how many calls there are.
 func (a *Agent) Stats() Stats {
 	s := Stats{
-		Dialed: a.count.dialed.Load(), Answered: a.count.answered.Load(), Ended: a.count.ended.Load(),
+		Dialed: a.count.dialed.Load(), Incoming: a.count.incoming.Load(), Answered: a.count.answered.Load(), Ended: a.count.ended.Load(),
 		Forks: a.count.forks.Load(), Late: a.count.late.Load(), Dropped: a.door.dropped.Load(),
 		Strangers: a.count.strangers.Load(), Spoofed: a.count.spoofed.Load(), LostEvents: a.count.lostEvents.Load(),
 	}

@@ -13,6 +13,10 @@ import (
 // them: sipgo calls it for every message before it starts a goroutine for each,
 // and there a 200 may overtake the 183 whose sound it belongs to.
 func (a *Agent) overhear(m gosip.Message) {
+	if req, ok := m.(*gosip.Request); ok {
+		a.tagFresh(req)
+		return
+	}
 	res, ok := m.(*gosip.Response)
 	if !ok || res.StatusCode >= 200 && res.StatusCode < 300 || res.CSeq() == nil || res.CSeq().MethodName != gosip.INVITE {
 		return
@@ -131,6 +135,7 @@ func (c *Call) onAnswer(res *gosip.Response) {
 	}
 	c.dialog = d
 	c.stay()
+	c.learn(res)
 	c.acknowledge(d, toTag(res))
 	sdp := sdpOf(res)
 	if sdp == nil { // RFC 3261 13.2.1 wants it in the 2xx; some gateways send it only in 18x
@@ -151,13 +156,19 @@ func (c *Call) dialogOf(res *gosip.Response) (*dialog, bool) {
 // request of its own with the INVITE's CSeq number and credentials (RFC 3261
 // 13.2.2.4).
 func (c *Call) acknowledge(d *dialog, tag string) {
-	ack := d.request(gosip.ACK, d.seq)
 	last := c.invites[len(c.invites)-1]
-	for _, name := range []string{"authorization", "proxy-authorization"} {
-		gosip.CopyHeaders(name, last, ack)
-	}
+	ack := d.request(gosip.ACK, last.CSeq().SeqNo)
+	copyCredentials(last, ack)
 	c.acks[tag] = ack
 	c.write(ack, "ACK")
+}
+
+// copyCredentials gives the ACK of a 2xx what its INVITE carried (RFC 3261
+// 22.1).
+func copyCredentials(invite, ack *gosip.Request) {
+	for _, name := range []string{"authorization", "proxy-authorization"} {
+		gosip.CopyHeaders(name, invite, ack)
+	}
 }
 
 // write sends a request that has no transaction.
@@ -173,7 +184,29 @@ type again struct{ res *gosip.Response }
 func (c *Call) onAgain(res *gosip.Response) {
 	c.catchUp()
 	c.ladder.note(false, statusLine(res))
+	if c.isOfReinvite(res) {
+		return
+	}
 	c.onAnswer(res)
+}
+
+// isOfReinvite takes a repeated or late 2xx to a re-INVITE of ours.
+func (c *Call) isOfReinvite(res *gosip.Response) bool {
+	if c.dialog == nil || toTag(res) != param(c.dialog.remote.Params, "tag") {
+		return false
+	}
+	for _, r := range c.reinvites {
+		if r.invite.CSeq().SeqNo != res.CSeq().SeqNo {
+			continue
+		}
+		if r.ack != nil {
+			c.write(r.ack, "ACK (again)")
+		} else {
+			c.acknowledgeReinvite(r.invite)
+		}
+		return true
+	}
+	return c.in != nil // we sent no other INVITE
 }
 
 // onSurplus takes a 2xx that is not the call's first: known by its tag, its ACK
@@ -207,6 +240,17 @@ func (c *Call) onRepeatedRefusal(res *gosip.Response) {
 			return
 		}
 		c.write(ackOf(req, res), "ACK (again)")
+		return
+	}
+	for i := range c.reinvites {
+		r := &c.reinvites[i]
+		if branch(r.invite) != branch(res) {
+			continue
+		}
+		if r.refused {
+			c.write(ackOf(r.invite, res), "ACK (again)")
+		}
+		r.refused = true
 		return
 	}
 }

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ const (
 	Early    EventKind = "early"    // sound before the answer: SDP, each time it changes
 	Answered EventKind = "answered" // SDP is theirs; empty when a broken gateway sent none
 	Info     EventKind = "info"     // a key: Digit
+	Referred EventKind = "referred" // how a transfer goes: Status of the call the other side places
 	Ended    EventKind = "ended"    // Cause; always the last
 )
 
@@ -49,13 +51,14 @@ const (
 	progressRoom = 32
 )
 
-// Call is one call placed by us. Its methods may be used from any goroutine.
+// Call is one call, placed by us or taken by Incoming.Answer. Its methods may be
+// used from any goroutine.
 type Call struct {
 	agent *Agent
 	peer  *peer // the target of the INVITE now open; the owner's
 	inv   Invite
 	id    string // Call-ID
-	tag   string // our From tag
+	tag   string // ours: in From of what we send, in To of what they send
 
 	events  chan Event
 	mail    chan any             // what others want of the owner
@@ -67,6 +70,7 @@ type Call struct {
 	over    atomic.Bool
 	known   sources // who may speak for this call: every target tried
 	ladder  ladder
+	in      *Incoming // a call that came in; nil for one we placed
 
 	// What follows belongs to the owner goroutine.
 
@@ -82,12 +86,20 @@ type Call struct {
 	canceled bool   // CANCEL has gone
 	final    bool   // the INVITE has its final response, or will not get one
 
-	dialog *dialog
-	acks   map[string]*gosip.Request // by To tag: the ACK of each answer
-	remote map[string]uint32         // by To tag: last CSeq of theirs
-	held   []held
-	offer  *unacked
-	local  []byte // our SDP as they know it
+	dialog     *dialog
+	asked      *dialog                   // that of a call that came in, until we answer it
+	cancelCame <-chan struct{}           // closed by the caller's CANCEL; nil for calls we placed
+	acks       map[string]*gosip.Request // by To tag: the ACK of each answer
+	remote     map[string]uint32         // by To tag: last CSeq of theirs
+	held       []held
+	offer      *unacked
+	farewell   string // the BYE that waits for the ACK of our answer
+	local      []byte // our SDP as they know it
+	allows     string // Allow, as they last said it
+
+	proposals []*proposal // offers of ours: the first is on its way
+	reinvites []acked     // the latest re-INVITEs of ours, for late answers
+	refers    []refer     // transfers whose reports may come
 
 	exchanges int // BYE and CANCEL in flight
 	timer     *time.Timer
@@ -139,6 +151,24 @@ func (c *Call) Hangup(reason string) {
 
 func (c *Call) isOver() bool { return c.over.Load() }
 
+// wish is mail from a caller of a method: what the owner shall do.
+type wish func(c *Call)
+
+// ErrEnded is the error of methods that need a living call.
+var ErrEnded = errors.New("the call has ended")
+
+// tell gives the owner a wish, however full its mailbox is.
+func (c *Call) tell(ctx context.Context, w wish) error {
+	select {
+	case c.mail <- w:
+		return nil
+	case <-c.gone:
+		return ErrEnded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // post gives the owner a message; false when its mailbox is full or it is gone.
 func (c *Call) post(m any) bool {
 	select {
@@ -167,6 +197,10 @@ func (c *Call) run() {
 		if c.tx != nil {
 			responses, done = c.tx.Responses(), c.tx.Done()
 		}
+		var acks <-chan *gosip.Request // those with the branch of the INVITE, from before RFC 3261
+		if c.offer != nil {
+			acks = c.offer.tx.Acks()
+		}
 		select {
 		case res := <-c.told:
 			c.onTold(res)
@@ -174,6 +208,10 @@ func (c *Call) run() {
 			c.onFinal(res)
 		case <-done:
 			c.onSilence()
+		case <-c.cancelCame:
+			c.onCanceled()
+		case ack := <-acks:
+			c.onAck(ack)
 		case m := <-c.mail:
 			c.onMail(m)
 		case reason := <-c.hang:
@@ -193,6 +231,9 @@ func (c *Call) depart() {
 	c.timer.Stop()
 	if !c.isOver() {
 		c.finish(Cause{Status: 487, Phrase: "closing", By: ByUs})
+	}
+	if c.in != nil {
+		c.leaveWaiting()
 	}
 	if !c.isSettled {
 		close(c.settled)
@@ -235,7 +276,9 @@ func (c *Call) onMail(m any) {
 	case again:
 		c.onAgain(m.res)
 	case exchanged:
-		c.exchanges--
+		c.onExchanged(m)
+	case wish:
+		m(c)
 	}
 }
 
@@ -252,6 +295,9 @@ func (c *Call) deadlines(yield func(time.Time)) {
 	}
 	if c.offer != nil {
 		yield(c.offer.next)
+	}
+	if len(c.proposals) > 0 && !c.proposals[0].at.IsZero() {
+		yield(c.proposals[0].at)
 	}
 }
 
@@ -272,10 +318,20 @@ func (c *Call) arm() {
 
 func (c *Call) onTimer(now time.Time) {
 	if !c.isOver() && c.dialog == nil && !now.Before(c.ringUntil) {
-		c.giveUp(c.timeoutCause())
+		c.onRingTimeout()
 	}
 	c.releaseHeld(now)
 	c.repeatOffer(now)
+	c.proposeAgain(now)
+}
+
+// onRingTimeout ends the wait for an answer, theirs or ours.
+func (c *Call) onRingTimeout() {
+	if c.in != nil {
+		c.reject(480, "Temporarily Unavailable")
+		return
+	}
+	c.giveUp(c.timeoutCause())
 }
 
 // emit tells the reader and never waits for it: progress and key presses are
@@ -288,7 +344,7 @@ func (c *Call) emit(e Event) {
 	switch e.Kind {
 	case Trying, Ringing, Early:
 		room -= finalEvents
-	case Info:
+	case Info, Referred:
 		room -= eventReserve
 	}
 	if len(c.events) >= room {
@@ -312,6 +368,7 @@ func (c *Call) finish(why Cause) {
 	if c.stayUntil.IsZero() {
 		c.stay()
 	}
+	c.dropProposals()
 	c.agent.door.admit(c.known.all())
 	c.agent.log.Debug("call ended", "call", c.id, "cause", why.Status, "q850", why.Q850, "by", why.By)
 }

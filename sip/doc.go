@@ -10,9 +10,15 @@
 //	early      any 18x with SDP: sound before the answer; never an answer
 //	answered   2xx: a person (or machine) took the call; SDP is theirs
 //	info       a key pressed, carried by SIP INFO
+//	referred   how the call a transfer asked for is going
 //	ended      once, last; the channel closes behind it
 //
 // SDP passes through as bytes; this package never reads it.
+//
+// A trunk given to Agent.Serve may also call in: Config.OnCall gets an Incoming,
+// which is answered or rejected, and an answered one is a Call like any other.
+// During a call Reinvite offers a changed session and Refer hands the other side
+// to somebody else.
 //
 // # One owner
 //
@@ -39,7 +45,8 @@
 //
 // Packets from addresses that belong to no trunk in use are dropped before they
 // are parsed. In-dialog requests must come from the call's own trunk with both
-// tags. Credentials are given only to the trunk they belong to, for its realm.
+// tags. An INVITE outside any call is refused unless its trunk may call in. A
+// REFER of theirs is never followed. Credentials are given only to the trunk they belong to, for its realm.
 // We send only to the trunk's own addresses: a Contact or Record-Route naming
 // another address keeps its place in the request, but the packet goes to where
 // the answer came from.

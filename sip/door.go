@@ -26,6 +26,7 @@ const (
 type door struct {
 	mu       sync.RWMutex
 	admitted map[netip.Addr]time.Time
+	kept     map[netip.Addr]bool // of trunks that may call in
 	dropped  atomic.Uint64
 }
 
@@ -47,12 +48,24 @@ func (d *door) admit(ips []netip.Addr) {
 	}
 }
 
+// keep lets packets of these addresses in for good.
+func (d *door) keep(ips []netip.Addr) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.kept == nil {
+		d.kept = map[netip.Addr]bool{}
+	}
+	for _, ip := range ips {
+		d.kept[ip] = true
+	}
+}
+
 // open reports whether packets of this address come in.
 func (d *door) open(ip netip.Addr) bool {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	since, ok := d.admitted[ip]
-	return ok && time.Since(since) <= admitFor
+	return ok && time.Since(since) <= admitFor || d.kept[ip]
 }
 
 // filter is sipgo's read filter: an empty result drops the packet. It never

@@ -29,11 +29,11 @@ func TestRequestsOutsideAnyCall(t *testing.T) {
 		header, value       string
 	}{
 		{"somebody calls in", "INVITE", "", 403, "", ""},
-		{"a trunk asks whether we live", "OPTIONS", "", 200, "Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"},
+		{"a trunk asks whether we live", "OPTIONS", "", 200, "Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY"},
 		{"a BYE without a call", "BYE", "", 481, "", ""},
 		{"a CANCEL without an INVITE", "CANCEL", "", 481, "", ""},
-		{"a method we do not know", "MESSAGE", "", 405, "Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"},
-		{"a transfer", "REFER", "", 405, "Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"},
+		{"a method we do not know", "MESSAGE", "", 405, "Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY"},
+		{"a transfer", "REFER", "", 405, "Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY"},
 		{"an extension we do not have", "OPTIONS", "Require: 100rel, x\n", 420, "Unsupported", "100rel, x"},
 	}
 	for _, tt := range tests {

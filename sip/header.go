@@ -8,7 +8,14 @@ import (
 )
 
 // allow is what we understand, for Allow headers and the door.
-const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY"
+
+// compact gives the one-letter names that sipgo does not know.
+var compact = map[string]string{
+	"supported":       "k", // RFC 3261 20.37
+	"event":           "o", // RFC 6665 8.2.1
+	"session-expires": "x", // RFC 4028 4
+}
 
 // values returns a header's values in order, by long name in lower case.
 func values(m gosip.Message, name string) []string {
@@ -16,8 +23,16 @@ func values(m gosip.Message, name string) []string {
 	for _, h := range m.GetHeaders(name) {
 		all = append(all, h.Value())
 	}
+	if short := compact[name]; short != "" {
+		for _, h := range m.GetHeaders(short) {
+			all = append(all, h.Value())
+		}
+	}
 	return all
 }
+
+// joined is a list header's values as one.
+func joined(m gosip.Message, name string) string { return strings.Join(values(m, name), ", ") }
 
 // param finds a parameter whose name is case-insensitive (RFC 3261 7.3.1).
 func param(ps gosip.HeaderParams, name string) string {

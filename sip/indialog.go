@@ -64,11 +64,20 @@ func (c *Call) onRequest(in inbound) {
 // knows reports whether a tag of theirs belongs to an answer of this call, or
 // to a phone ringing for it.
 func (c *Call) knows(tag string) bool {
-	if _, ok := c.acks[tag]; ok {
+	if c.answered(tag) {
 		return true
 	}
 	_, ok := c.early[tag]
 	return ok && c.dialog == nil && tag != ""
+}
+
+// answered reports whether a tag of theirs belongs to an answer, theirs or ours.
+func (c *Call) answered(tag string) bool {
+	if c.in != nil {
+		return c.dialog != nil && tag == param(c.dialog.remote.Params, "tag")
+	}
+	_, ok := c.acks[tag]
+	return ok
 }
 
 func (c *Call) stranger(in inbound) {
@@ -130,6 +139,8 @@ func (c *Call) serve(h held) {
 		c.onReinvite(h)
 	case gosip.UPDATE:
 		c.onUpdate(h)
+	case gosip.NOTIFY:
+		c.onNotify(h)
 	default:
 		h.refuse(481, "Call Does Not Exist")
 	}
@@ -138,7 +149,7 @@ func (c *Call) serve(h held) {
 // onBye ends the call if it is the call's own dialog; a fork we hung up may
 // send one too, and a phone that only rings may not (RFC 3261 15).
 func (c *Call) onBye(h held) {
-	if _, answered := c.acks[h.tag]; !answered {
+	if !c.answered(h.tag) {
 		h.refuse(481, "Call Does Not Exist")
 		return
 	}

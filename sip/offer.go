@@ -6,12 +6,13 @@ import (
 	gosip "github.com/emiago/sipgo/sip"
 )
 
-// unacked is our 2xx to a re-INVITE until its ACK comes. The transaction does
+// unacked is our 2xx to an INVITE or re-INVITE until its ACK comes. The transaction does
 // not repeat a 2xx; the one who answered must (RFC 3261 13.3.1.4).
 type unacked struct {
 	held
 	res    *gosip.Response
 	asked  bool // the offer was ours, the ACK brings their answer
+	first  bool // the INVITE that began the call
 	next   time.Time
 	wait   time.Duration
 	giveUp time.Time
@@ -26,6 +27,9 @@ func (u *unacked) open() bool { return u != nil && u.asked }
 func (c *Call) onReinvite(h held) {
 	switch {
 	case c.dialog == nil: // our own INVITE is open (RFC 3261 14.2)
+		h.refuse(491, "Request Pending")
+		return
+	case c.pending(): // and so is a proposal of ours
 		h.refuse(491, "Request Pending")
 		return
 	case c.offer.open():
@@ -44,14 +48,19 @@ func (c *Call) onReinvite(h held) {
 	c.dialog.refresh(h.req)
 	res := h.respond(200, "OK", answer, c.contact(), gosip.NewHeader("Allow", allow))
 	c.ladder.note(true, "200 OK (SDP) to INVITE")
+	c.await(h, res, offer == nil)
+}
+
+// await repeats a 2xx until its ACK.
+func (c *Call) await(h held, res *gosip.Response, asked bool) {
 	now := time.Now()
-	c.offer = &unacked{held: h, res: res, asked: offer == nil, wait: gosip.T1, next: now.Add(gosip.T1), giveUp: now.Add(64 * gosip.T1)}
+	c.offer = &unacked{held: h, res: res, asked: asked, wait: gosip.T1, next: now.Add(gosip.T1), giveUp: now.Add(64 * gosip.T1)}
 }
 
 // onUpdate refreshes the session, or takes a new offer (RFC 3311).
 func (c *Call) onUpdate(h held) {
 	offer := sdpOf(h.req)
-	if offer != nil && (c.offer.open() || c.dialog == nil) {
+	if offer != nil && (c.offer.open() || c.dialog == nil || c.pending()) {
 		h.refuse(491, "Request Pending")
 		return
 	}
@@ -92,13 +101,25 @@ func (c *Call) onAck(ack *gosip.Request) {
 		return
 	}
 	c.ladder.note(false, "ACK")
-	asked := c.offer.asked
+	o := c.offer
 	c.offer = nil
-	if sdp := sdpOf(ack); asked && sdp != nil && c.inv.OnOffer != nil && !c.isOver() {
+	sdp := sdpOf(ack)
+	switch {
+	case c.farewell != "": // we hung up before it came
+		c.bye(c.dialog, c.farewell)
+		c.farewell = ""
+	case c.isOver():
+	case o.first:
+		if !o.asked {
+			sdp = c.in.SDP
+		}
+		c.emit(Event{Kind: Answered, Status: 200, SDP: sdp})
+	case o.asked && sdp != nil && c.inv.OnOffer != nil:
 		if _, err := c.inv.OnOffer(sdp); err != nil {
 			c.agent.log.Debug("answer in ACK not taken", "call", c.id, "err", err)
 		}
 	}
+	c.proposeAgain(time.Now())
 }
 
 // repeatOffer sends an unacknowledged 2xx again, doubling from T1 to T2, and
@@ -108,12 +129,16 @@ func (c *Call) repeatOffer(now time.Time) {
 	if o == nil || now.Before(o.next) {
 		return
 	}
-	if c.isOver() {
+	if c.isOver() && c.farewell == "" {
 		c.offer = nil
 		return
 	}
 	if !now.Before(o.giveUp) {
 		c.offer = nil
+		if c.isOver() {
+			c.bye(c.dialog, c.farewell)
+			return
+		}
 		c.hangUp(`SIP;cause=408;text="no ACK"`, Cause{Status: 200, Phrase: "no ACK to our answer", By: ByCarrier})
 		return
 	}

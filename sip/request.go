@@ -40,6 +40,7 @@ func (a *Agent) onRequest(req *gosip.Request, tx *gosip.ServerTx) {
 	if req.IsAck() {
 		tx.Terminate() // an ACK has no answer that would end its transaction
 	}
+	fresh := takeFresh(req)
 	c, known := a.callOf(req)
 	switch {
 	case !understood(req.Method):
@@ -47,6 +48,8 @@ func (a *Agent) onRequest(req *gosip.Request, tx *gosip.ServerTx) {
 	case len(values(req, "require")) > 0 && !req.IsAck():
 		in.refuse(420, "Bad Extension",
 			gosip.NewHeader("Unsupported", printable(strings.Join(values(req, "require"), ", "))))
+	case fresh:
+		a.onIncoming(in)
 	case toTag(req) == "":
 		a.onStranger(in)
 	case req.Method == gosip.CANCEL: // sipgo itself takes one that matches an INVITE
@@ -60,7 +63,7 @@ func (a *Agent) onRequest(req *gosip.Request, tx *gosip.ServerTx) {
 
 func understood(m gosip.RequestMethod) bool {
 	switch m {
-	case gosip.INVITE, gosip.ACK, gosip.CANCEL, gosip.BYE, gosip.OPTIONS, gosip.INFO, gosip.UPDATE:
+	case gosip.INVITE, gosip.ACK, gosip.CANCEL, gosip.BYE, gosip.OPTIONS, gosip.INFO, gosip.UPDATE, gosip.NOTIFY:
 		return true
 	}
 	return false
@@ -80,15 +83,12 @@ func (a *Agent) callOf(req *gosip.Request) (*Call, bool) {
 	return c, true
 }
 
-// onStranger answers requests outside any call. Trunks ask with OPTIONS whether
-// we live; nobody may call in.
+// onStranger answers requests outside any call but INVITE. Trunks ask with
+// OPTIONS whether we live.
 func (a *Agent) onStranger(in inbound) {
 	switch in.req.Method {
 	case gosip.OPTIONS:
 		in.respond(200, "OK", nil, gosip.NewHeader("Allow", allow), gosip.NewHeader("Accept", "application/sdp"))
-	case gosip.INVITE:
-		a.count.strangers.Add(1)
-		in.refuse(403, "Forbidden")
 	default: // BYE, CANCEL, INFO and UPDATE live only inside a call
 		a.count.strangers.Add(1)
 		in.refuse(481, "Call Does Not Exist")

@@ -36,6 +36,12 @@ type stage struct {
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	t.Parallel()
+	return newStageOf(t)
+}
+
+// newStageOf is a further stage of a test that has one.
+func newStageOf(t *testing.T) *stage {
+	t.Helper()
 	ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
 	t.Cleanup(stop)
 	s := &stage{T: t, ctx: ctx}

@@ -1,0 +1,188 @@
+package sip
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	gosip "github.com/emiago/sipgo/sip"
+)
+
+// maxRefers bounds the transfers of one call whose outcome is awaited.
+const maxRefers = 4
+
+// refer is a REFER of ours whose subscription lives.
+type refer struct {
+	seq   uint32
+	final bool // the new call's final status has been told
+}
+
+// Refer asks the other side to call target instead of us (RFC 3515): a blind
+// transfer. The target is a number of the trunk, or a sip, sips or tel URI. Refer
+// returns when the request is accepted; a *RefusedError says that it is not. How
+// the transfer goes is told by Referred events: their Status is that of the new
+// call, 100 to 699. The last one is a final status, or 0 when the other side
+// stops telling. Our own call goes on until either side hangs up.
+func (c *Call) Refer(ctx context.Context, target string) error {
+	uri, err := c.referTo(target)
+	if err != nil {
+		return fmt.Errorf("transferring the call: %w", err)
+	}
+	result := make(chan error, 1)
+	if err := c.tell(ctx, func(c *Call) { c.refer(uri, result) }); err != nil {
+		return fmt.Errorf("transferring the call: %w", err)
+	}
+	select {
+	case err = <-result:
+	case <-c.gone:
+		err = ErrEnded
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("transferring the call: %w", err)
+	}
+	return nil
+}
+
+// maxTarget is more than any URI of a phone needs.
+const maxTarget = 256
+
+// referTo makes the Refer-To URI. What stands between the angle brackets must
+// not end them.
+func (c *Call) referTo(target string) (string, error) {
+	if scheme, rest, found := strings.Cut(target, ":"); found && slices.Contains([]string{"sip", "sips", "tel"}, strings.ToLower(scheme)) {
+		if len(target) > maxTarget || rest == "" {
+			return "", fmt.Errorf("target URI is %d bytes long", len(target))
+		}
+		for i := 0; i < len(target); i++ {
+			if b := target[i]; b <= ' ' || b >= 0x7f || strings.IndexByte(`<>"`, b) >= 0 {
+				return "", fmt.Errorf("target URI has character %q at byte %d", b, i)
+			}
+		}
+		return target, nil
+	}
+	user, err := escapeUser("target number", target)
+	if err != nil {
+		return "", err
+	}
+	inv := c.inv
+	inv.To = user
+	uri, _, _ := (&Call{peer: c.peer, inv: inv}).addresses()
+	return uri.String(), nil
+}
+
+// refer sends the request. norefersub says that we can do without reports
+// (RFC 4488 3); a side that gives none says so with Refer-Sub: false.
+func (c *Call) refer(uri string, result chan<- error) {
+	switch {
+	case c.isOver():
+		result <- ErrEnded
+		return
+	case c.dialog == nil:
+		result <- ErrNotAnswered
+		return
+	case len(c.refers) >= maxRefers:
+		result <- ErrBusy
+		return
+	}
+	seq := c.dialog.next()
+	req := c.dialog.request(gosip.REFER, seq)
+	req.AppendHeader(c.contact())
+	req.AppendHeader(gosip.NewHeader("Refer-To", "<"+uri+">"))
+	req.AppendHeader(gosip.NewHeader("Supported", "norefersub"))
+	c.refers = append(c.refers, refer{seq: seq}) // reports may overtake the 202 (RFC 3515 2.4.4)
+	c.ask(c.dialog, req, func(req *gosip.Request, res *gosip.Response) {
+		c.onReferAnswer(seq, req, res, result)
+	})
+}
+
+func (c *Call) onReferAnswer(seq uint32, req *gosip.Request, res *gosip.Response, result chan<- error) {
+	if i := c.referAt(seq); i >= 0 {
+		c.refers[i].seq = req.CSeq().SeqNo // with credentials it has another
+	}
+	switch {
+	case res == nil:
+		result <- ErrNoAnswer
+	case res.StatusCode >= 300:
+		c.endRefer(req.CSeq().SeqNo)
+		result <- &RefusedError{"REFER", res.StatusCode, printable(res.Reason)}
+	default:
+		result <- nil
+		if sub := values(res, "refer-sub"); len(sub) > 0 && strings.HasPrefix(strings.ToLower(strings.TrimSpace(sub[0])), "false") {
+			c.endRefer(req.CSeq().SeqNo)
+			c.emit(Event{Kind: Referred})
+		}
+	}
+}
+
+func (c *Call) referAt(seq uint32) int {
+	return slices.IndexFunc(c.refers, func(r refer) bool { return r.seq == seq })
+}
+
+func (c *Call) endRefer(seq uint32) {
+	c.refers = slices.DeleteFunc(c.refers, func(r refer) bool { return r.seq == seq })
+}
+
+// onNotify takes a report about a transfer (RFC 3515 2.4.5). Without a REFER of
+// ours there is no subscription (RFC 6665 4.1.3: 481).
+func (c *Call) onNotify(h held) {
+	pack, params, _ := strings.Cut(joined(h.req, "event"), ";")
+	if !strings.EqualFold(strings.TrimSpace(pack), "refer") {
+		h.refuse(489, "Bad Event", gosip.NewHeader("Allow-Events", "refer"))
+		return
+	}
+	r := c.referOf(params)
+	if r == nil {
+		h.refuse(481, "Subscription Does Not Exist")
+		return
+	}
+	h.respond(200, "OK", nil)
+	status, phrase, told := parseSipfrag(h.req.Body())
+	state, _, _ := strings.Cut(joined(h.req, "subscription-state"), ";")
+	last := strings.EqualFold(strings.TrimSpace(state), "terminated")
+	if told || last && !r.final {
+		c.emit(Event{Kind: Referred, Status: status, Cause: Cause{Status: status, Phrase: phrase}})
+	}
+	r.final = r.final || status >= 200
+	if last {
+		c.endRefer(r.seq)
+	}
+}
+
+// referOf finds the REFER a report belongs to: by the id of Event, which is its
+// CSeq (RFC 3515 2.4.6), else the first.
+func (c *Call) referOf(params string) *refer {
+	if len(c.refers) == 0 {
+		return nil
+	}
+	for p := range strings.SplitSeq(params, ";") {
+		name, value, _ := strings.Cut(p, "=")
+		if !strings.EqualFold(strings.TrimSpace(name), "id") {
+			continue
+		}
+		n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 32)
+		if i := c.referAt(uint32(n)); err == nil && i >= 0 {
+			return &c.refers[i]
+		}
+		return nil
+	}
+	return &c.refers[0]
+}
+
+// parseSipfrag reads the status line of a message/sipfrag body (RFC 3420).
+func parseSipfrag(body []byte) (status int, phrase string, ok bool) {
+	line, _, _ := strings.Cut(string(body), "\n")
+	rest, found := strings.CutPrefix(strings.TrimSpace(line), "SIP/2.0 ")
+	if !found {
+		return 0, "", false
+	}
+	code, phrase, _ := strings.Cut(rest, " ")
+	status, err := strconv.Atoi(code)
+	if err != nil || len(code) != 3 || status < 100 || status > 699 {
+		return 0, "", false
+	}
+	return status, printable(phrase), true
+}
