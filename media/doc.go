@@ -23,8 +23,9 @@
 // poller, so a call costs two system calls per 20 ms and no goroutine, ticker,
 // lock or allocation. A visit more than two periods late skips the missed frames,
 // moves the RTP timestamp on and marks the next packet; it never sends a burst.
-// How late visits are is kept in a histogram over the last ten seconds:
-// [EngineStats].LateP99 tells the dialer whether to take another call.
+// How late visits are is kept in a histogram over the last ten seconds; when
+// frames leave late or a shard has no time left, [EngineStats].Strained tells the
+// dialer to take no new call before audio breaks.
 //
 // # Whom it believes
 //

@@ -39,6 +39,9 @@ type Engine struct {
 
 	mu     sync.RWMutex // held for reading while a leg is placed
 	closed bool
+
+	gate      sync.Mutex
+	admission admission
 }
 
 // NewEngine starts the shards; Close stops them.
@@ -133,19 +136,35 @@ func (e *Engine) emptiest() *shard {
 
 // Stats adds up the shards.
 func (e *Engine) Stats() EngineStats {
+	now := time.Since(e.epoch)
 	var st EngineStats
-	var late [latenessBuckets]uint64
+	var late, lately Lateness
 	for _, s := range e.shards {
 		st.Legs += int(s.load.Load())
 		st.Sent += s.sent.Load()
 		st.Received += s.received.Load()
 		st.Dropped += s.dropped.Load()
 		st.Skipped += s.skipped.Load()
-		st.LateMax = max(st.LateMax, time.Duration(s.late.max.Load()))
-		s.late.addTo(&late)
+		st.LateMax = max(st.LateMax, time.Duration(s.log.worst.Load()))
+		long, _ := s.log.last(logbookSpan, now)
+		short, busy := s.log.last(int(admissionLooks/time.Second), now)
+		late.Add(&long)
+		lately.Add(&short)
+		st.Busy = max(st.Busy, busy)
 	}
-	st.LateP50, st.LateP99 = percentile(&late, 0.50), percentile(&late, 0.99)
+	st.LateP50, st.LateP99 = late.Percentile(0.50), late.Percentile(0.99)
+	e.gate.Lock()
+	defer e.gate.Unlock()
+	st.Strained = e.admission.judge(now, lately.Percentile(0.99), st.Busy)
 	return st
+}
+
+// Lateness is how late all frames left since the start.
+func (e *Engine) Lateness() (all Lateness) {
+	for _, s := range e.shards {
+		s.do(func() { all.Add(&s.log.late) })
+	}
+	return all
 }
 
 // Close ends every leg still open and waits for the shards.

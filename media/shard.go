@@ -29,7 +29,7 @@ type shard struct {
 
 	load                             atomic.Int64 // legs, for placing
 	sent, received, dropped, skipped atomic.Uint64
-	late                             lateness
+	log                              logbook
 }
 
 func newShard(epoch time.Time) *shard {
@@ -45,7 +45,9 @@ func (s *shard) run() {
 		if s.legs == 0 {
 			select {
 			case f := <-s.cmds:
-				s.start = s.now() - time.Duration(s.tick)*tickTime
+				now := s.now()
+				s.start = now - time.Duration(s.tick)*tickTime
+				s.log.begin(now)
 				f()
 			case <-s.quit:
 				s.end()
@@ -61,7 +63,21 @@ func (s *shard) run() {
 		if wait := due - s.now(); wait > 0 {
 			time.Sleep(wait)
 		}
+		began := s.now()
 		s.turn()
+		s.account(began)
+	}
+}
+
+// account enters a turn in the log.
+func (s *shard) account(began time.Duration) {
+	now := s.now()
+	s.log.busy += now - began
+	if now >= s.log.next {
+		s.log.copy(now)
+	}
+	if s.legs == 0 {
+		s.log.walking.Store(false)
 	}
 }
 
@@ -105,7 +121,7 @@ func (s *shard) turn() {
 func (s *shard) meet(l *Leg, due time.Duration) int64 {
 	now := s.now()
 	late := now - due
-	s.late.note(late, now)
+	s.log.note(late)
 	period := l.period()
 	next := int64(1)
 	if late > 2*period {

@@ -57,7 +57,13 @@ type EngineStats struct {
 	Dropped  uint64 // RTP packets not taken
 	Skipped  uint64 // frames not sent because a shard was too late
 
-	// How late frames left in the last five to ten seconds, and at worst since
-	// the start. A dialer takes no new call while LateP99 is above 10 ms.
+	// How late frames left in the last ten seconds, and at worst since the start.
 	LateP50, LateP99, LateMax time.Duration
+
+	// Busy is the share of the last two seconds that the busiest shard spent on
+	// its legs. A dialer takes no new call while the engine is Strained: frames
+	// leave more than 10 ms late or a shard has no time left, and it has not been
+	// calm since.
+	Busy     float64
+	Strained bool
 }

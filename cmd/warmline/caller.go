@@ -26,9 +26,6 @@ const (
 	lease     = 15 * time.Second
 	beat      = 3 * time.Second
 	deadAfter = 9 * time.Second
-	// lateLimit is the send lateness at which a dialer takes no new call:
-	// audio breaks before signalling does.
-	lateLimit = 10 * time.Millisecond
 	// window is how far ahead of itself a dialer may lease slots of a trunk.
 	window = 200 * time.Millisecond
 )
@@ -86,7 +83,7 @@ func (c *caller) refuse() string {
 		return "spool"
 	case len(c.lines) == cap(c.lines):
 		return "lines"
-	case c.engine.Stats().LateP99 > lateLimit:
+	case c.engine.Stats().Strained:
 		return "late"
 	}
 	return ""

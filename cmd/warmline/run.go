@@ -242,7 +242,16 @@ func (h *house) metrics() []prometheus.Collector {
 	return []prometheus.Collector{
 		gauge("warmline_spool_waiting", "Facts on our own disk that PostgreSQL has not taken; above 0 no new contact starts.",
 			func() float64 { return float64(h.caller.spool.waiting()) }),
-		gauge("warmline_rtp_late_p99_seconds", "Send lateness of audio frames, 99th percentile; admission stops at 0.01.",
+		gauge("warmline_rtp_late_p99_seconds", "Send lateness of audio frames in the last ten seconds, 99th percentile.",
 			func() float64 { return h.caller.engine.Stats().LateP99.Seconds() }),
+		gauge("warmline_rtp_busy_ratio", "Share of its time the busiest audio shard spends on calls.",
+			func() float64 { return h.caller.engine.Stats().Busy }),
+		gauge("warmline_rtp_strained", "1 while this process takes no new call because its audio is late or its processor full.",
+			func() float64 {
+				if h.caller.engine.Stats().Strained {
+					return 1
+				}
+				return 0
+			}),
 	}
 }

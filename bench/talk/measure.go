@@ -1,0 +1,247 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+
+	"warmline/bench"
+)
+
+// A child is one of the measured processes and the lines between us.
+type child struct {
+	name string
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	out  *bufio.Scanner
+}
+
+// start runs a program that dies with us. The caller's thread must stay the same:
+// the kernel ends the child with the thread that started it.
+func start(name, program string, args ...string) (*child, error) {
+	c := &child{name: name, cmd: exec.Command(program, args...)}
+	c.cmd.Stderr = os.Stderr
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	in, err := c.cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("starting %s: %w", name, err)
+	}
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("starting %s: %w", name, err)
+	}
+	if err := c.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting %s (make bench builds it): %w", name, err)
+	}
+	c.in, c.out = in, bufio.NewScanner(out)
+	c.out.Buffer(nil, 1<<20)
+	return c, nil
+}
+
+// tell sends one line.
+func (c *child) tell(line string) error {
+	if _, err := io.WriteString(c.in, line+"\n"); err != nil {
+		return fmt.Errorf("telling %s %.40q: %w", c.name, line, err)
+	}
+	return nil
+}
+
+// hear reads one line into v.
+func (c *child) hear(v any) error {
+	if !c.out.Scan() {
+		return fmt.Errorf("%s ended early: %w", c.name, errors.Join(c.out.Err(), c.cmd.Wait()))
+	}
+	if err := json.Unmarshal(c.out.Bytes(), v); err != nil {
+		return fmt.Errorf("reading %.60q from %s: %w", c.out.Text(), c.name, err)
+	}
+	return nil
+}
+
+// end closes the child's input and waits for it.
+func (c *child) end() error {
+	_ = c.in.Close() // a child that has gone is told so by Wait
+	if err := c.cmd.Wait(); err != nil {
+		return fmt.Errorf("ending %s: %w", c.name, err)
+	}
+	return nil
+}
+
+// A series is all that one variant, or the floor, was.
+type series struct {
+	good   []bench.Window
+	thrown int
+	turns  [][]bench.Window // the good windows of each turn
+	ends   []Turn
+	lost   uint64 // of ours on the way to the far end
+}
+
+func (s *series) add(windows []bench.Window, good func(bench.Window) bool) {
+	var kept []bench.Window
+	for _, w := range windows {
+		if good(w) {
+			kept = append(kept, w)
+		} else {
+			s.thrown++
+		}
+	}
+	s.good = append(s.good, kept...)
+	s.turns = append(s.turns, kept)
+}
+
+// findings are the series of one number of calls.
+type findings struct {
+	calls    int
+	variants []string
+	floor    series
+	of       map[string]*series
+}
+
+// measure lets floor and variants take turns until each has windows enough.
+func measure(p plan, n int, variants []string) (f *findings, err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding the programs: %w", err)
+	}
+	beside := func(name string) string { return filepath.Join(filepath.Dir(self), name) }
+	calls, core := strconv.Itoa(n), strconv.Itoa(p.core)
+	far, err := start("far end", beside("farend"), "-n", calls, "-core", strconv.Itoa(p.farCore))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, far.end()) }()
+	var ports json.RawMessage
+	if err := far.hear(&ports); err != nil {
+		return nil, err
+	}
+	floor, err := start("floor", beside("floor"), "-n", calls, "-core", core)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, floor.end()) }()
+	our, err := start("ours", self, "ours", "-n", calls, "-core", core)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, our.end()) }()
+	for _, c := range []*child{floor, our} {
+		if err := c.tell(string(ports)); err != nil {
+			return nil, err
+		}
+	}
+	f = &findings{calls: n, variants: variants, of: map[string]*series{}}
+	for _, v := range variants {
+		f.of[v] = &series{}
+	}
+	for turn := 0; turn < p.turns || turn < 2*p.turns && !f.enough(); turn++ {
+		if err := f.turn(p, far, floor, our); err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(os.Stderr, "%d calls, turn %d: %s\n", n, turn+1, f.state())
+	}
+	return f, nil
+}
+
+func (f *findings) enough() bool {
+	for _, s := range f.of {
+		if len(s.good) < bench.GoodWindows {
+			return false
+		}
+	}
+	return len(f.floor.good) >= bench.GoodWindows
+}
+
+// turn is one turn of the floor and of each variant.
+func (f *findings) turn(p plan, far, floor, our *child) error {
+	if err := floor.tell(fmt.Sprintf("run %d %d", p.settle, p.windows)); err != nil {
+		return err
+	}
+	windows, err := hearWindows(floor, p.windows)
+	if err != nil {
+		return err
+	}
+	f.floor.add(windows, bench.Window.GoodFloor)
+	var done json.RawMessage
+	if err := floor.hear(&done); err != nil {
+		return err
+	}
+	for _, v := range f.variants {
+		s := f.of[v]
+		before, err := count(far)
+		if err != nil {
+			return err
+		}
+		if err := our.tell(fmt.Sprintf("run %s %d %d", v, p.settle, p.windows)); err != nil {
+			return err
+		}
+		if windows, err = hearWindows(our, p.windows); err != nil {
+			return err
+		}
+		s.add(windows, bench.Window.Good)
+		var end Turn
+		if err := our.hear(&end); err != nil {
+			return err
+		}
+		after, err := count(far)
+		if err != nil {
+			return err
+		}
+		s.ends = append(s.ends, end)
+		if came := after - before; end.Sent > came {
+			s.lost += end.Sent - came
+		}
+	}
+	return nil
+}
+
+func hearWindows(c *child, n int) ([]bench.Window, error) {
+	windows := make([]bench.Window, n)
+	for i := range windows {
+		if err := c.hear(&windows[i]); err != nil {
+			return nil, err
+		}
+	}
+	return windows, nil
+}
+
+// count asks the far end how many packets it has taken; it answers after the
+// round of its wheel in which it was asked, so nothing is on the way any more
+// when the one before last speaks.
+func count(far *child) (uint64, error) {
+	var c struct{ In uint64 }
+	for range 3 {
+		if err := far.tell(""); err != nil {
+			return 0, err
+		}
+		if err := far.hear(&c); err != nil {
+			return 0, err
+		}
+	}
+	return c.In, nil
+}
+
+func (f *findings) state() string {
+	text := fmt.Sprintf("floor %s", last(&f.floor))
+	for _, v := range f.variants {
+		text += fmt.Sprintf(", %s %s", v, last(f.of[v]))
+	}
+	return text
+}
+
+// last tells the newest turn of a series.
+func last(s *series) string {
+	w := s.turns[len(s.turns)-1]
+	if len(w) == 0 {
+		return "no good window"
+	}
+	return fmt.Sprintf("%.1f ms per call-minute, p99 %.0f µs (%d good)", median(w, bench.Window.CallMinute), median(w, late99), len(w))
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"warmline/bench"
+	"warmline/media"
+)
+
+// ours is the measured process: it takes the same orders as the floor, with the
+// variant in front (`run plain 1500 6`), and opens N legs anew for each.
+func ours(args []string) error {
+	flags := flag.NewFlagSet("ours", flag.ContinueOnError)
+	n := flags.Int("n", 100, "calls")
+	core := flags.Int("core", -1, "processor core to run on alone; -1 is any")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if _, err := bench.Pin(*core); err != nil {
+		return err
+	}
+	orders := bufio.NewScanner(os.Stdin)
+	orders.Buffer(nil, 1<<20)
+	if !orders.Scan() {
+		return fmt.Errorf("no ports on standard input: %w", orders.Err())
+	}
+	o := speaker{clip: media.NewClip(tone(20 * time.Second)), out: json.NewEncoder(os.Stdout)}
+	if err := json.Unmarshal(orders.Bytes(), &o.ports); err != nil || len(o.ports) < *n {
+		return fmt.Errorf("reading the ports of %d far ends: %d given: %w", *n, len(o.ports), err)
+	}
+	o.ports = o.ports[:*n]
+	var err error
+	if o.engine, err = media.NewEngine(media.Config{}); err != nil {
+		return err
+	}
+	defer o.engine.Close()
+	for orders.Scan() {
+		var variant string
+		var settle, windows int
+		if _, err := fmt.Sscanf(orders.Text(), "run %s %d %d", &variant, &settle, &windows); err != nil {
+			return fmt.Errorf("reading the order %q: %w", orders.Text(), err)
+		}
+		if err := o.run(variant, time.Duration(settle)*time.Millisecond, windows); err != nil {
+			return fmt.Errorf("%s: %w", variant, err)
+		}
+	}
+	return orders.Err()
+}
+
+type speaker struct {
+	engine *media.Engine
+	clip   *media.Clip
+	ports  []int
+	out    *json.Encoder
+}
+
+// A Turn is what a whole turn of ours was, told after its windows.
+type Turn struct {
+	Sent     uint64  `json:"sent"`     // packets, settling included
+	Lost     uint64  `json:"lost"`     // packets of the far end's that never came, by sequence number
+	Dropped  uint64  `json:"dropped"`  // packets that came and were not taken
+	Unheard  int     `json:"unheard"`  // taps that heard nothing
+	KiB      float64 `json:"kib"`      // Go heap and stacks per leg, at the plateau
+	Resident float64 `json:"resident"` // growth of the resident set per leg in KiB
+}
+
+// run opens the legs, lets them talk, and reports one window a second.
+func (o *speaker) run(variant string, settle time.Duration, windows int) error {
+	if variant != "plain" && variant != "ears" {
+		return fmt.Errorf("unknown variant; known are plain and ears")
+	}
+	heap, resident := memory()
+	before := o.engine.Stats()
+	legs, ears, err := o.open(variant)
+	if err != nil {
+		return err
+	}
+	time.Sleep(settle)
+	for range windows {
+		if err := o.window(); err != nil {
+			return err
+		}
+	}
+	var turn Turn
+	nowHeap, nowResident := memory()
+	turn.KiB = (nowHeap - heap) / 1024 / float64(len(legs))
+	turn.Resident = (nowResident - resident) / 1024 / float64(len(legs))
+	for _, l := range legs {
+		st := l.Close()
+		turn.Lost += st.Lost
+	}
+	turn.Unheard = ears.count()
+	after := o.engine.Stats()
+	turn.Sent, turn.Dropped = after.Sent-before.Sent, after.Dropped-before.Dropped
+	return o.out.Encode(turn)
+}
+
+// open places the calls and has a quarter of them heard, if that is wished.
+func (o *speaker) open(variant string) ([]*media.Leg, *ears, error) {
+	heard := &ears{}
+	legs := make([]*media.Leg, 0, len(o.ports))
+	for i, port := range o.ports {
+		l, err := o.engine.Open(media.LegConfig{Codecs: []media.Codec{media.PCMA}, Loopback: true})
+		if err != nil {
+			return nil, nil, err
+		}
+		legs = append(legs, l)
+		l.Offer()
+		if err := l.Accept(answer(port)); err != nil {
+			return nil, nil, err
+		}
+		l.Play(o.clip)
+		if variant == "ears" && i%4 == 0 {
+			heard.open(l)
+		}
+	}
+	return legs, heard, nil
+}
+
+// answer is the far end's SDP.
+func answer(port int) []byte {
+	return []byte(strings.Join([]string{"v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0",
+		fmt.Sprintf("m=audio %d RTP/AVP 8 101", port), "a=rtpmap:8 PCMA/8000", "a=rtpmap:101 telephone-event/8000",
+		"a=fmtp:101 0-15", "a=ptime:20", "a=sendrecv", ""}, "\r\n"))
+}
+
+// window is one second of this process.
+func (o *speaker) window() error {
+	late, stats := o.engine.Lateness(), o.engine.Stats()
+	at, cpu := time.Now(), bench.CPU()
+	ticks, err := bench.ReadTicks()
+	if err != nil {
+		return err
+	}
+	time.Sleep(time.Second)
+	w := bench.Window{Seconds: time.Since(at).Seconds(), CPU: (bench.CPU() - cpu).Seconds()}
+	now, after := o.engine.Stats(), o.engine.Lateness()
+	after.Sub(&late)
+	w.Out, w.In, w.Skipped = now.Sent-stats.Sent, now.Received-stats.Received, now.Skipped-stats.Skipped
+	read, err := bench.ReadTicks()
+	if err != nil {
+		return err
+	}
+	w.Steal = bench.Stolen(ticks, read)
+	w.Late50, w.Late99, w.Late999 = us(after.Percentile(0.5)), us(after.Percentile(0.99)), us(after.Percentile(0.999))
+	return o.out.Encode(w)
+}
+
+func us(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+
+// memory is Go's live heap and stacks, and the resident set, in bytes.
+func memory() (heap, resident float64) {
+	debug.FreeOSMemory()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	var pages, set uint64
+	if b, err := os.ReadFile("/proc/self/statm"); err == nil {
+		_, _ = fmt.Sscan(string(b), &pages, &set) // a short read leaves zero
+	}
+	return float64(m.HeapAlloc + m.StackInuse), float64(set) * float64(os.Getpagesize())
+}
+
+// tone is audio worth sending.
+func tone(d time.Duration) []int16 {
+	pcm := make([]int16, int(d.Seconds()*8000))
+	for i := range pcm {
+		pcm[i] = int16(8000 * math.Sin(2*math.Pi*440*float64(i)/8000))
+	}
+	return pcm
+}
