@@ -100,7 +100,9 @@ func (c *call) post(f func()) {
 
 // run owns the call until it has ended.
 func (c *call) run(ctx context.Context) {
-	c.work(c.voiceTheRest)
+	if c.job.Clip == nil {
+		c.work(c.voiceTheRest)
+	}
 	cancelled := ctx.Done()
 	for !c.over {
 		if len(c.todo) > 0 {
@@ -200,6 +202,10 @@ func (c *call) answered(sdp []byte) {
 	c.forgetEarly()
 	c.enter(InDialog)
 	c.talk.Reset(c.maxTalk())
+	if c.job.Clip != nil {
+		c.playTest()
+		return
+	}
 	session, actions := c.job.Tree.Start(c.job.Attempt, c.job.Facts, c.job.Ledger)
 	c.session = session
 	c.perform(actions)
@@ -214,6 +220,9 @@ func (c *call) sound(e media.Event) {
 		if p := c.floor.playing; p != nil && e.ID == p.id {
 			p.frames = e.Frames
 			c.playedOut()
+		}
+		if c.job.Clip != nil {
+			c.hangup("clip played")
 		}
 	case "timeout":
 		if c.res.Answered && !c.hanging {
@@ -254,6 +263,9 @@ func (c *call) talkedOut() {
 func (c *call) maxTalk() time.Duration {
 	if c.job.MaxTalk > 0 {
 		return c.job.MaxTalk
+	}
+	if c.job.Clip != nil {
+		return c.job.Clip.Duration() + overdue
 	}
 	if t := c.job.Tree.Limits().Talk; t > 0 {
 		return t

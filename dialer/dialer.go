@@ -62,7 +62,7 @@ func (d *Dialer) Place(ctx context.Context, j Job, door Door) Result {
 
 // prepare opens the media and has the first words ready.
 func (c *call) prepare(ctx context.Context) error {
-	if c.job.Tree == nil {
+	if c.job.Tree == nil && c.job.Clip == nil {
 		return errors.New("there is no dialog tree to speak")
 	}
 	leg, err := c.dialer.Media.Open(media.LegConfig{Codecs: c.job.Codecs, Loopback: c.job.Trunk.Loopback()})
@@ -70,6 +70,9 @@ func (c *call) prepare(ctx context.Context) error {
 		return fmt.Errorf("opening media: %w", err)
 	}
 	c.leg = leg
+	if c.job.Clip != nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, firstWords)
 	defer cancel()
 	// The tree is pure, so the words it will start with can be asked for now.

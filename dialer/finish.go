@@ -152,6 +152,7 @@ func (c *call) disposition() string {
 		return c.machine
 	case c.dropped && c.hear.words == 0 && !c.floor.reached:
 		return Abandoned
+	case c.job.Clip != nil && c.job.Clip.Frames() == 0: // hung up at the answer, before sound could come
 	case c.res.RTP.Received == 0 && c.hear.words == 0:
 		return NoMedia
 	}

@@ -39,7 +39,7 @@ type hearing struct {
 
 // openEars starts recognising what comes in, once.
 func (c *call) openEars() {
-	if c.hear.opened || c.dialer.Ears == nil {
+	if c.hear.opened || c.dialer.Ears == nil || c.job.Clip != nil {
 		return
 	}
 	c.hear.opened = true // one tap, one reader, whatever comes of it

@@ -24,6 +24,11 @@ type Job struct {
 	Tree   *dialogs.Tree
 	Facts  dialogs.Facts
 	Ledger dialogs.Ledger
+
+	// Clip makes a test of the line out of the call: it is played to its end
+	// instead of a conversation, then we hang up; an empty one hangs up at the
+	// answer. Tree, Facts and Ledger are not needed then.
+	Clip *media.Clip
 }
 
 // Door is what a live call may ask of the house. A nil Door is a call outside

@@ -2,14 +2,11 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +17,6 @@ import (
 	"warmline/contacts"
 	"warmline/dialer"
 	"warmline/dialogs"
-	"warmline/media"
 	"warmline/postgres"
 	"warmline/sip"
 )
@@ -60,18 +56,23 @@ it; 1 when it could not be tried.`
 
 // callReport is the last line of warmline call --json.
 type callReport struct {
-	Disposition string     `json:"disposition"`
-	Answered    bool       `json:"answered"`
-	AnsweredBy  string     `json:"answered_by"`
-	Outcome     string     `json:"outcome"`
-	SIPStatus   int        `json:"sip_status"`
-	Q850        int        `json:"q850"`
-	Reason      string     `json:"reason"`
-	RingMS      int64      `json:"ring_ms"`
-	TalkMS      int64      `json:"talk_ms"`
-	EndedBy     string     `json:"ended_by"`
-	RTP         rtpReport  `json:"rtp"`
-	Transcript  []turnLine `json:"transcript"`
+	callFacts
+	Transcript []turnLine `json:"transcript"`
+}
+
+// callFacts are what any finished call says of itself.
+type callFacts struct {
+	Disposition string    `json:"disposition"`
+	Answered    bool      `json:"answered"`
+	AnsweredBy  string    `json:"answered_by"`
+	Outcome     string    `json:"outcome"`
+	SIPStatus   int       `json:"sip_status"`
+	Q850        int       `json:"q850"`
+	Reason      string    `json:"reason"`
+	RingMS      int64     `json:"ring_ms"`
+	TalkMS      int64     `json:"talk_ms"`
+	EndedBy     string    `json:"ended_by"`
+	RTP         rtpReport `json:"rtp"`
 }
 
 type rtpReport struct {
@@ -96,11 +97,11 @@ func (c *callCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	masked, err := c.allowed(trunk)
+	masked, err := testNumber(c.Number, trunk)
 	if err != nil {
 		return err
 	}
-	if err := c.unsuppressed(a, cfg); err != nil {
+	if err := unsuppressed(a, cfg, c.Number, c.Override); err != nil {
 		return err
 	}
 	tree, err := parseFile(c.Dialog)
@@ -132,10 +133,9 @@ func (c *callCmd) Run(a *app) error {
 		return err
 	}
 	defer stop()
-	codecs := map[string][]media.Codec{"pcma": {media.PCMA}, "pcmu": {media.PCMU}, "both": {media.PCMA, media.PCMU}}[c.Codec]
 	r := d.Place(a.ctx, dialer.Job{
 		Attempt: "call-" + time.Now().UTC().Format("20060102T150405.000"), To: c.Number, Masked: masked, Trunk: trunk, CallerID: c.From,
-		Tree: tree, Facts: facts, Ledger: ledgerOf(dialogs.Ledger{}), RingTimeout: c.RingTimeout, MaxTalk: c.MaxTalk, Codecs: codecs,
+		Tree: tree, Facts: facts, Ledger: ledgerOf(dialogs.Ledger{}), RingTimeout: c.RingTimeout, MaxTalk: c.MaxTalk, Codecs: codecsOf(c.Codec),
 	}, nil)
 	if r.Err != nil && r.InviteAt.IsZero() {
 		return fmt.Errorf("the call could not be tried: %w", r.Err)
@@ -152,12 +152,9 @@ func (c *callCmd) Run(a *app) error {
 }
 
 func (c *callCmd) trunk() (sip.Trunk, error) {
-	addr, ok := strings.CutPrefix(c.Trunk, "sip:")
-	if !ok {
-		return sip.Trunk{}, fmt.Errorf("--trunk %q: write it as sip:HOST:PORT", c.Trunk)
-	}
-	if _, _, err := net.SplitHostPort(addr); err != nil {
-		addr = net.JoinHostPort(addr, "5060")
+	addr, err := peerAddr(c.Trunk)
+	if err != nil {
+		return sip.Trunk{}, err
 	}
 	return sip.Trunk{Name: "call", Addr: addr, User: c.User, Password: c.Password, Realm: c.Realm, From: c.From}, nil
 }
@@ -166,12 +163,12 @@ func (c *callCmd) trunk() (sip.Trunk, error) {
 // countries Warmline has policies for.
 var emergency = []string{"110", "119", "120", "122", "12110", "112", "911", "999", "000", "118"}
 
-// allowed masks the number for people and refuses what a machine must not dial
+// testNumber masks a number for people and refuses what a machine must not dial
 // over a real trunk.
-func (c *callCmd) allowed(t sip.Trunk) (masked string, err error) {
-	digits := strings.TrimLeft(strings.Trim(c.Number, " "), "+")
-	phone, _, perr := contacts.ParsePhone(c.Number, "CN")
-	masked = c.Number
+func testNumber(number string, t sip.Trunk) (masked string, err error) {
+	digits := strings.TrimLeft(strings.Trim(number, " "), "+")
+	phone, _, perr := contacts.ParsePhone(number, "CN")
+	masked = number
 	switch {
 	case perr == nil:
 		masked = phone.Masked()
@@ -182,9 +179,9 @@ func (c *callCmd) allowed(t sip.Trunk) (masked string, err error) {
 		return masked, nil
 	}
 	refuse := func(what string) error {
-		return fmt.Errorf("%s is %s: it is only dialed over a trunk on loopback", c.Number, what)
+		return fmt.Errorf("%s is %s: it is only dialed over a trunk on loopback", number, what)
 	}
-	digits = dialled(c.Number)
+	digits = dialled(number)
 	if digits == "" {
 		return masked, nil // a name
 	}
@@ -243,17 +240,17 @@ func dialled(user string) string {
 
 // unsuppressed asks the store, when one is configured, whether this person
 // asked not to be called.
-func (c *callCmd) unsuppressed(a *app, cfg Config) error {
-	digits := dialled(c.Number)
+func unsuppressed(a *app, cfg Config, number, override string) error {
+	digits := dialled(number)
 	if cfg.DatabaseURL == "" || len(digits) < 7 {
 		return nil // a name or an extension
 	}
 	phone, _, err := contacts.ParsePhone(digits, "CN")
 	if err != nil {
-		if c.Override != "" {
+		if override != "" {
 			return nil
 		}
-		return fmt.Errorf("whether %s may be called cannot be told (%w); --override REASON calls all the same and keeps the reason", c.Number, err)
+		return fmt.Errorf("whether %s may be called cannot be told (%w); --override REASON calls all the same and keeps the reason", number, err)
 	}
 	db, err := openStore(a.ctx, cfg, a.log)
 	if err != nil {
@@ -267,7 +264,7 @@ func (c *callCmd) unsuppressed(a *app, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("asking whether the number is suppressed: %w", err)
 	}
-	if suppressed && c.Override == "" {
+	if suppressed && override == "" {
 		return fmt.Errorf("%s asked not to be called; --override REASON calls all the same and keeps the reason", phone.Masked())
 	}
 	return nil
@@ -313,27 +310,11 @@ func readFacts(file string) (dialogs.Facts, error) {
 // auditCall appends who called whom, when; a call that cannot be noted is not
 // placed.
 func auditCall(dir, masked, trunk, override string) error {
-	if err := os.MkdirAll(dir, 0o711); err != nil {
-		return fmt.Errorf("the audit file: %w", err)
-	}
-	f, err := os.OpenFile(filepath.Join(dir, "audit.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := openAudit(dir)
 	if err != nil {
-		return fmt.Errorf("the audit file: %w", err)
+		return err
 	}
-	who := "unknown"
-	if u, err := user.Current(); err == nil {
-		who = u.Username
-	}
-	line, err := json.Marshal(map[string]any{
-		"at": time.Now().UTC(), "action": "call", "user": who, "number": masked, "trunk": trunk, "override": override,
-	})
-	if err == nil {
-		_, err = f.Write(append(line, '\n'))
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("the audit file: %w", err)
-	}
-	return nil
+	return errors.Join(f.note("call", masked, trunk, override), f.Close())
 }
 
 // dialer makes the same parts campaigns use, bound to the address that reaches
@@ -357,25 +338,31 @@ func localIP(addr string) (string, error) {
 	return conn.LocalAddr().(*net.UDPAddr).IP.String(), nil
 }
 
-func (c *callCmd) tell(a *app, r dialer.Result) error {
-	rep := callReport{
+// factsOf makes the report of a finished call.
+func factsOf(r dialer.Result) callFacts {
+	f := callFacts{
 		Disposition: r.Disposition, Answered: r.Answered, AnsweredBy: r.AnsweredBy, Outcome: r.Outcome,
 		SIPStatus: r.Cause.Status, Q850: r.Cause.Q850, Reason: r.Cause.Reason, EndedBy: r.EndedBy,
-		RTP: rtpReport{r.RTP.Sent, r.RTP.Received, r.RTP.Lost}, Transcript: []turnLine{},
+		RTP: rtpReport{r.RTP.Sent, r.RTP.Received, r.RTP.Lost},
 	}
-	if rep.Reason == "" && r.Disposition != dialer.Answered {
-		rep.Reason = r.Cause.Phrase
+	if f.Reason == "" && r.Disposition != dialer.Answered {
+		f.Reason = r.Cause.Phrase
 	}
 	if !r.AnsweredAt.IsZero() {
-		rep.TalkMS = r.EndedAt.Sub(r.AnsweredAt).Milliseconds()
+		f.TalkMS = r.EndedAt.Sub(r.AnsweredAt).Milliseconds()
 	}
 	if !r.RingAt.IsZero() {
 		until := r.EndedAt
 		if !r.AnsweredAt.IsZero() {
 			until = r.AnsweredAt
 		}
-		rep.RingMS = until.Sub(r.RingAt).Milliseconds()
+		f.RingMS = until.Sub(r.RingAt).Milliseconds()
 	}
+	return f
+}
+
+func (c *callCmd) tell(a *app, r dialer.Result) error {
+	rep := callReport{factsOf(r), []turnLine{}}
 	for _, t := range r.Transcript {
 		rep.Transcript = append(rep.Transcript, turnLine{t.At.Milliseconds(), t.Who, t.Text})
 	}

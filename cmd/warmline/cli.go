@@ -32,6 +32,7 @@ type cli struct {
 	Consent  consentCmd  `cmd:"" help:"Consents: who agreed to be contacted, with proof."`
 	Campaign campaignCmd `cmd:"" help:"Campaigns (外呼任务): create, start, pause, resume, cancel, status."`
 	Call     callCmd     `cmd:"" help:"Place one real call to any SIP peer; needs no database."`
+	Load     loadCmd     `cmd:"" help:"Place many test calls and measure them; needs no database."`
 	Dialog   dialogCmd   `cmd:"" help:"Dialog trees (话术): lint, chat."`
 	Simulate simulateCmd `cmd:"" help:"Run a simulated carrier, WeCom or SMS provider."`
 	Report   reportCmd   `cmd:"" help:"The funnel from people to friends, with every denominator."`
