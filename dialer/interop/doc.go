@@ -8,6 +8,13 @@
 //   - SIPp (sip-tester), by scenarios of ours in testdata/sipp: the order of
 //     messages in corners no softphone reaches on demand. It ends well only if
 //     every message came in its place and passed its checks, and it echoes RTP.
+//   - baresip (baresip-core), a softphone: it says a melody of its own, records
+//     ours, presses keys.
+//   - Kamailio, a carrier's edge by testdata/kamailio/proxy.cfg: it asks for the
+//     password, computes the digest by itself and stays on the way of everything
+//     inside the call.
+//   - linphonec (linphone-cli), a softphone with another SIP stack, another
+//     jitter buffer and STUN on the media ports: its recording is what we said.
 //
 // What is proven by which test: docs/interop.md.
 //
