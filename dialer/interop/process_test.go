@@ -147,6 +147,20 @@ func (p *process) answers(addr string) {
 	})
 }
 
+// listens waits until a UDP port of 127.0.0.1 is bound, for a program that
+// would take a question over the wire for a part of its call.
+func (p *process) listens(port int) {
+	p.Helper()
+	line := fmt.Sprintf(" 0100007F:%04X ", port)
+	p.until("listened", func() bool {
+		table, err := os.ReadFile("/proc/net/udp")
+		if err != nil {
+			p.Fatal(err)
+		}
+		return strings.Contains(string(table), line)
+	})
+}
+
 // log is what a file in the program's folder holds so far.
 func (p *process) log(name string) string {
 	b, err := os.ReadFile(filepath.Join(p.dir, name))
