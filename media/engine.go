@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -36,6 +35,7 @@ type Engine struct {
 	ports  *ports
 	shards []*shard
 	epoch  time.Time
+	spare  int // processors asked for
 
 	mu     sync.RWMutex // held for reading while a leg is placed
 	closed bool
@@ -56,10 +56,11 @@ func NewEngine(c Config) (*Engine, error) {
 		c.PortMin, c.PortMax = 16384, 32767
 	}
 	if c.Shards <= 0 {
-		c.Shards = runtime.GOMAXPROCS(0)
+		c.Shards = processors()
 	}
+	rest := goSleeper
 	if c.Listen == nil {
-		c.Listen = listenUDP
+		c.Listen, rest = listenUDP, threadSleeper
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -76,8 +77,12 @@ func NewEngine(c Config) (*Engine, error) {
 	if e.ports, err = newPorts(c.PortMin, c.PortMax); err != nil {
 		return nil, err
 	}
+	if rest.thread {
+		e.spare = c.Shards
+		spare(e.spare)
+	}
 	for range c.Shards {
-		s := newShard(e.epoch)
+		s := newShard(e.epoch, rest)
 		e.shards = append(e.shards, s)
 		go s.run()
 	}
@@ -180,6 +185,7 @@ func (e *Engine) Close() {
 		<-s.stopped
 	}
 	if !already {
+		spare(-e.spare)
 		e.config.Log.LogAttrs(context.Background(), slog.LevelDebug, "media closed", slog.Uint64("sent", e.Stats().Sent))
 	}
 }

@@ -7,8 +7,8 @@ import (
 
 // intake judges one datagram and tells whether it was taken. The order of the
 // questions is the order of the reasons in Drops; only a packet that passes all
-// of them changes anything but a counter. It came before now, the visit; only
-// jitter is measured by that.
+// of them changes anything but a counter. It came before now, the visit; jitter
+// is measured by that, where it is known (not zero).
 func (l *Leg) intake(b []byte, from netip.AddrPort, now, came time.Duration) bool {
 	f := &l.flow
 	if !f.live || !f.terms.dir.hears() {
@@ -45,7 +45,9 @@ func (l *Leg) intake(b []byte, from netip.AddrPort, now, came time.Duration) boo
 	l.taken(now)
 	switch {
 	case audio:
-		f.heard.time(h.ts, came)
+		if came != 0 {
+			f.heard.time(h.ts, came)
+		}
 		if f.order != nil {
 			f.order.packet(h, Codec(h.pt), payload)
 		}

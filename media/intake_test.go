@@ -17,22 +17,23 @@ type echoOfOne struct {
 }
 
 func (e *echoOfOne) Receive(b []byte) (int, netip.AddrPort, time.Time, bool) {
-	if e.given = !e.given; !e.given {
+	if e.given {
 		return 0, netip.AddrPort{}, time.Time{}, false
 	}
+	e.given = true
 	e.h.seq++
 	e.h.ts += 160
 	e.h.put(e.packet[:])
 	return copy(b, e.packet[:]), e.from, time.Time{}, true
 }
 
-func (e *echoOfOne) Send([]byte, netip.AddrPort) error { return nil }
+func (e *echoOfOne) Send([]byte, netip.AddrPort) error { e.given = false; return nil }
 func (e *echoOfOne) Close() error                      { return nil }
 
 // loneLeg is a leg on a shard that does not run.
 func loneLeg(tb testing.TB, rtp, rtcp Packets, remote netip.AddrPort) (*Leg, *shard) {
 	tb.Helper()
-	s := newShard(time.Now().Add(-time.Second))
+	s := newShard(time.Now().Add(-time.Second), goSleeper)
 	e := &Engine{epoch: s.epoch, shards: []*shard{s}, public: remote.Addr()}
 	l := newLeg(e, LegConfig{Codecs: both, FirstTimeout: time.Hour, Timeout: time.Hour}, 6000, rtp, rtcp)
 	s.add(l)

@@ -9,8 +9,9 @@ import (
 // Packets is one bound datagram socket as the engine needs it: nothing here waits.
 // Production uses raw UDP; tests use memory and virtual time (mediatest.Network).
 type Packets interface {
-	// Receive copies the next datagram to b and says when it came (zero if that is
-	// not known); ok is false when none is waiting.
+	// Receive copies the next datagram to b; ok is false when none is waiting. Now
+	// and then, at least with every fourth, it says when the datagram came: that may
+	// cost a system call, and jitter needs no more. Otherwise at is zero.
 	Receive(b []byte) (n int, from netip.AddrPort, at time.Time, ok bool)
 	// Send hands one datagram over; a full buffer is an error, never a wait.
 	Send(b []byte, to netip.AddrPort) error

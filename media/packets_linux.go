@@ -18,17 +18,21 @@ import (
 // shard uses it, so it needs no lock; its address buffers are part of it, so a
 // packet costs one system call and no allocation.
 type rawUDP struct {
-	fd   int
-	from unix.RawSockaddrInet6 // large enough for both families
-	to4  unix.RawSockaddrInet4
-	to6  unix.RawSockaddrInet6
-
-	message unix.Msghdr
-	vector  unix.Iovec
-	control [8]uint64 // aligned as a control message wants to be
+	fd    int
+	asked uint8  // datagrams since the kernel was asked for a time
+	size  uint32 // of from
+	// What Receive heard last and where Send sent last, as the kernel has it and
+	// as Go has it: on a call both hardly ever change.
+	from, heard unix.RawSockaddrInet6 // large enough for both families
+	source      netip.AddrPort        // heard
+	aimed       unix.RawSockaddrInet6
+	aimedSize   uint32
+	to          netip.AddrPort // aimed
+	stamp       unix.Timespec
 }
 
-const timestampSize = int(unsafe.Sizeof(unix.Timespec{}))
+// stampEvery is how many datagrams share one question for the time of arrival.
+const stampEvery = 4
 
 // listenUDP binds a raw socket at the address.
 func listenUDP(at netip.AddrPort) (Packets, error) {
@@ -41,7 +45,6 @@ func listenUDP(at netip.AddrPort) (Packets, error) {
 		return nil, fmt.Errorf("opening UDP socket: %w", err)
 	}
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer) // a wish, not a need
-	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
 	if family == unix.AF_INET {
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, expedited)
 	} else {
@@ -54,61 +57,75 @@ func listenUDP(at netip.AddrPort) (Packets, error) {
 		}
 		return nil, fmt.Errorf("binding %s: %w", at, os.NewSyscallError("bind", err))
 	}
-	return &rawUDP{fd: fd}, nil
+	u := &rawUDP{fd: fd}
+	u.arrived() // nothing has; from now on the kernel notes when
+	return u, nil
 }
 
 func (u *rawUDP) Receive(b []byte) (int, netip.AddrPort, time.Time, bool) {
-	u.vector = unix.Iovec{Base: unsafe.SliceData(b)}
-	u.vector.SetLen(len(b))
-	u.message = unix.Msghdr{Name: (*byte)(unsafe.Pointer(&u.from)), Namelen: uint32(unsafe.Sizeof(u.from)), Iov: &u.vector}
-	u.message.SetIovlen(1)
-	u.message.Control = (*byte)(unsafe.Pointer(&u.control[0]))
-	u.message.SetControllen(int(unsafe.Sizeof(u.control)))
-	n, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(u.fd), uintptr(unsafe.Pointer(&u.message)), unix.MSG_DONTWAIT)
-	u.vector.Base = nil // b is the caller's again
+	u.size = uint32(unsafe.Sizeof(u.from))
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(u.fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT,
+		uintptr(unsafe.Pointer(&u.from)), uintptr(unsafe.Pointer(&u.size)))
 	if errno != 0 {
 		return 0, netip.AddrPort{}, time.Time{}, false
 	}
-	return int(n), u.source(), u.arrived(), true
+	if u.from != u.heard {
+		u.heard, u.source = u.from, sourceOf(&u.from)
+	}
+	if u.asked++; u.asked < stampEvery {
+		return int(n), u.source, time.Time{}, true
+	}
+	u.asked = 0
+	return int(n), u.source, u.arrived(), true
 }
 
-// arrived reads the kernel's time of the datagram, the only control message asked for.
+// arrived asks the kernel when the last datagram came. Unlike a control message
+// with every datagram, a question can be left out.
 func (u *rawUDP) arrived() time.Time {
-	head := (*unix.Cmsghdr)(unsafe.Pointer(&u.control[0]))
-	if u.message.Controllen < uint64(unix.CmsgLen(timestampSize)) ||
-		head.Level != unix.SOL_SOCKET || head.Type != unix.SCM_TIMESTAMPNS {
+	if _, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(u.fd), siocgstampns, uintptr(unsafe.Pointer(&u.stamp))); errno != 0 {
 		return time.Time{}
 	}
-	at := (*unix.Timespec)(unsafe.Add(unsafe.Pointer(&u.control[0]), unix.CmsgLen(0)))
-	return time.Unix(at.Sec, at.Nsec)
+	return time.Unix(u.stamp.Sec, u.stamp.Nsec)
 }
 
-// source reads the address the kernel left; its port is in network order.
-func (u *rawUDP) source() netip.AddrPort {
-	if u.from.Family == unix.AF_INET {
-		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(&u.from))
+// siocgstampns is SIOCGSTAMPNS with a 64-bit timespec (linux/sockios.h); x/sys
+// does not name it on every architecture.
+const siocgstampns = 0x8907
+
+// sourceOf reads the address the kernel left; its port is in network order.
+func sourceOf(from *unix.RawSockaddrInet6) netip.AddrPort {
+	if from.Family == unix.AF_INET {
+		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(from))
 		return netip.AddrPortFrom(netip.AddrFrom4(in.Addr), networkOrder(in.Port))
 	}
-	return netip.AddrPortFrom(netip.AddrFrom16(u.from.Addr).Unmap(), networkOrder(u.from.Port))
+	return netip.AddrPortFrom(netip.AddrFrom16(from.Addr).Unmap(), networkOrder(from.Port))
 }
 
 func (u *rawUDP) Send(b []byte, to netip.AddrPort) error {
-	var at unsafe.Pointer
-	var size uintptr
-	if to.Addr().Is4() {
-		u.to4 = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: networkOrder(to.Port()), Addr: to.Addr().As4()}
-		at, size = unsafe.Pointer(&u.to4), unsafe.Sizeof(u.to4)
-	} else {
-		u.to6 = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: networkOrder(to.Port()), Addr: to.Addr().As16()}
-		at, size = unsafe.Pointer(&u.to6), unsafe.Sizeof(u.to6)
+	if to != u.to {
+		u.aim(to)
 	}
 	_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(u.fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL,
-		uintptr(at), size)
+		uintptr(unsafe.Pointer(&u.aimed)), uintptr(u.aimedSize))
 	if errno != 0 {
 		return errno
 	}
 	return nil
+}
+
+// aim writes an address as the kernel wants it.
+func (u *rawUDP) aim(to netip.AddrPort) {
+	u.to, u.aimed = to, unix.RawSockaddrInet6{}
+	if to.Addr().Is4() {
+		*(*unix.RawSockaddrInet4)(unsafe.Pointer(&u.aimed)) = unix.RawSockaddrInet4{
+			Family: unix.AF_INET, Port: networkOrder(to.Port()), Addr: to.Addr().As4()}
+		u.aimedSize = unix.SizeofSockaddrInet4
+		return
+	}
+	u.aimed = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: networkOrder(to.Port()), Addr: to.Addr().As16()}
+	u.aimedSize = unix.SizeofSockaddrInet6
 }
 
 func (u *rawUDP) Close() error { return unix.Close(u.fd) }

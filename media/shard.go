@@ -1,6 +1,7 @@
 package media
 
 import (
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -13,7 +14,8 @@ const (
 
 // A shard is one goroutine that visits its legs, each once per packet time.
 type shard struct {
-	epoch   time.Time   // of every time.Duration here
+	epoch   time.Time // of every time.Duration here
+	rest    sleeper
 	cmds    chan func() // run between ticks; 64 so that a storm of calls does not wait in turn
 	quit    chan struct{}
 	stopped chan struct{}
@@ -32,8 +34,8 @@ type shard struct {
 	log                              logbook
 }
 
-func newShard(epoch time.Time) *shard {
-	return &shard{epoch: epoch, cmds: make(chan func(), 64), quit: make(chan struct{}), stopped: make(chan struct{})}
+func newShard(epoch time.Time, rest sleeper) *shard {
+	return &shard{epoch: epoch, rest: rest, cmds: make(chan func(), 64), quit: make(chan struct{}), stopped: make(chan struct{})}
 }
 
 func (s *shard) now() time.Duration { return time.Since(s.epoch) }
@@ -41,6 +43,9 @@ func (s *shard) now() time.Duration { return time.Since(s.epoch) }
 // run walks the wheel until quit; without legs it sleeps on its commands.
 func (s *shard) run() {
 	defer close(s.stopped)
+	if s.rest.thread {
+		runtime.LockOSThread() // never unlocked: the thread ends with the shard
+	}
 	for {
 		if s.legs == 0 {
 			select {
@@ -60,10 +65,11 @@ func (s *shard) run() {
 			return
 		}
 		due := s.start + time.Duration(s.tick)*tickTime
-		if wait := due - s.now(); wait > 0 {
-			time.Sleep(wait)
-		}
 		began := s.now()
+		for began < due {
+			s.rest.sleep(due - began)
+			began = s.now()
+		}
 		s.turn()
 		s.account(began)
 	}
