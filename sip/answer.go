@@ -92,7 +92,7 @@ func (c *Call) onProvisional(res *gosip.Response) {
 			c.sendCancel()
 		}
 	}
-	if c.isOver() || c.dialog != nil {
+	if c.isOver() || c.dialog != nil || !c.inOrder(res) {
 		return
 	}
 	if !c.tried[res.StatusCode] && len(c.tried) < maxForks {
@@ -108,10 +108,13 @@ func (c *Call) onProvisional(res *gosip.Response) {
 	if res.StatusCode == 100 {
 		return
 	}
-	tag, sdp := toTag(res), sdpOf(res)
-	if _, known := c.early[tag]; known || len(c.early) < maxForks {
-		if sdp != nil || !known {
-			c.early[tag] = sdp
+	sdp := sdpOf(res)
+	if f := c.forkOf(toTag(res)); f != nil {
+		if sdp != nil {
+			f.sdp = sdp
+		}
+		if methods := joined(res, "allow"); methods != "" {
+			f.allows = methods
 		}
 	}
 	if sdp != nil && !bytes.Equal(sdp, c.heard) {
@@ -128,21 +131,30 @@ func (c *Call) onAnswer(res *gosip.Response) {
 		c.onSurplus(res)
 		return
 	}
-	d, ok := c.dialogOf(res)
+	d, ok := c.confirm(res)
 	if !ok {
 		c.finish(Cause{Status: res.StatusCode, Phrase: "malformed answer", By: ByCarrier})
 		return
 	}
 	c.dialog = d
 	c.stay()
-	c.learn(res)
-	c.acknowledge(d, toTag(res))
-	sdp := sdpOf(res)
-	if sdp == nil { // RFC 3261 13.2.1 wants it in the 2xx; some gateways send it only in 18x
-		sdp = c.early[toTag(res)]
+	f := c.early[toTag(res)]
+	if f != nil {
+		c.allows = f.allows
 	}
-	if sdp == nil {
-		sdp = c.early[""] // nor do they all tag their 18x
+	c.learn(res)
+	c.agree(res)
+	sdp := sdpOf(res)
+	var answer []byte
+	if len(c.inv.SDP) == 0 && sdp != nil && (f == nil || !f.agreed) {
+		answer = c.answerTo(sdp) // they offer, the ACK answers (RFC 3261 13.2.1)
+	}
+	c.acknowledge(d, toTag(res), answer)
+	if sdp == nil && f != nil { // RFC 3261 13.2.1 wants it in the 2xx; some gateways send it only in 18x
+		sdp = f.sdp
+	}
+	if f := c.early[""]; sdp == nil && f != nil {
+		sdp = f.sdp // nor do they all tag their 18x
 	}
 	c.agent.count.answered.Add(1)
 	c.emit(Event{Kind: Answered, Status: res.StatusCode, SDP: sdp, Cause: causeOf(res)})
@@ -155,10 +167,11 @@ func (c *Call) dialogOf(res *gosip.Response) (*dialog, bool) {
 // acknowledge sends the ACK of a 2xx and keeps it for repetitions. It is a
 // request of its own with the INVITE's CSeq number and credentials (RFC 3261
 // 13.2.2.4).
-func (c *Call) acknowledge(d *dialog, tag string) {
+func (c *Call) acknowledge(d *dialog, tag string, answer []byte) {
 	last := c.invites[len(c.invites)-1]
 	ack := d.request(gosip.ACK, last.CSeq().SeqNo)
 	copyCredentials(last, ack)
+	c.attach(ack, answer)
 	c.acks[tag] = ack
 	c.write(ack, "ACK")
 }
@@ -218,12 +231,12 @@ func (c *Call) onSurplus(res *gosip.Response) {
 		c.write(ack, "ACK (again)")
 		return
 	}
-	d, ok := c.dialogOf(res)
+	d, ok := c.confirm(res)
 	if !ok || len(c.acks) >= maxForks {
 		return
 	}
 	c.agent.count.forks.Add(1)
-	c.acknowledge(d, tag)
+	c.acknowledge(d, tag, nil)
 	c.bye(d, `SIP;cause=487;text="answer no longer wanted"`)
 }
 
@@ -296,6 +309,9 @@ func (c *Call) onRefusal(res *gosip.Response) {
 	if !c.isOver() && (res.StatusCode == 401 || res.StatusCode == 407) && c.sendAgain(res) {
 		return
 	}
+	if !c.isOver() && res.StatusCode == 422 && c.raiseSession(res) && c.sendLonger() {
+		return
+	}
 	c.final = true
 	why := causeOf(res)
 	why.By = failureBy(why.Status, why.Q850)
@@ -323,6 +339,25 @@ func (c *Call) sendAgain(res *gosip.Response) bool {
 	defer stop()
 	if err := c.send(ctx, next); err != nil {
 		c.agent.log.Debug("INVITE with credentials not sent", "call", c.id, "err", err)
+		return false
+	}
+	return true
+}
+
+// sendLonger repeats the INVITE with the session interval that a 422 asked for
+// (RFC 4028 7.3). A carrier raises it at most maxTries times.
+func (c *Call) sendLonger() bool {
+	if len(c.invites) > maxTries {
+		return false
+	}
+	last := c.invites[len(c.invites)-1]
+	next := c.invite(last.CSeq().SeqNo+1, nil)
+	copyCredentials(last, next)
+	ctx, stop := context.WithTimeout(context.Background(), gosip.T1)
+	defer stop()
+	c.ringing = false
+	if err := c.send(ctx, next); err != nil {
+		c.agent.log.Debug("INVITE with a longer session not sent", "call", c.id, "err", err)
 		return false
 	}
 	return true

@@ -79,12 +79,12 @@ type Call struct {
 	auths    int              // credentials given
 	refused  map[string]bool  // by branch: the transaction has seen, and acknowledged, a refusal
 	tried    map[int]bool     // provisional statuses reported
-	early    map[string][]byte
-	heard    []byte // SDP last reported as early
-	ringing  bool   // a 1xx has come: CANCEL may go
-	cancel   bool   // nobody wants an answer any more
-	canceled bool   // CANCEL has gone
-	final    bool   // the INVITE has its final response, or will not get one
+	early    map[string]*fork // by To tag: the phones that ring
+	heard    []byte           // SDP last reported as early
+	ringing  bool             // a 1xx has come: CANCEL may go
+	cancel   bool             // nobody wants an answer any more
+	canceled bool             // CANCEL has gone
+	final    bool             // the INVITE has its final response, or will not get one
 
 	dialog     *dialog
 	asked      *dialog                   // that of a call that came in, until we answer it
@@ -101,7 +101,9 @@ type Call struct {
 	reinvites []acked     // the latest re-INVITEs of ours, for late answers
 	refers    []refer     // transfers whose reports may come
 
-	exchanges int // BYE and CANCEL in flight
+	session   session
+	minSE     time.Duration // the least interval they take; 0 before a 422
+	exchanges int           // requests in flight that belong to no INVITE
 	timer     *time.Timer
 	ringUntil time.Time
 	stayUntil time.Time
@@ -120,7 +122,7 @@ func newCall(a *Agent, p *peer, inv Invite) *Call {
 		gone:    make(chan struct{}),
 		tried:   map[int]bool{},
 		refused: map[string]bool{},
-		early:   map[string][]byte{},
+		early:   map[string]*fork{},
 		acks:    map[string]*gosip.Request{},
 		remote:  map[string]uint32{},
 		local:   inv.SDP,
@@ -296,8 +298,14 @@ func (c *Call) deadlines(yield func(time.Time)) {
 	if c.offer != nil {
 		yield(c.offer.next)
 	}
-	if len(c.proposals) > 0 && !c.proposals[0].at.IsZero() {
+	if len(c.proposals) > 0 && !c.proposals[0].at.IsZero() && c.offer == nil {
 		yield(c.proposals[0].at)
+	}
+	if c.session.interval > 0 && !c.isOver() {
+		yield(c.session.expires)
+		if !c.session.refresh.IsZero() {
+			yield(c.session.refresh)
+		}
 	}
 }
 
@@ -322,7 +330,8 @@ func (c *Call) onTimer(now time.Time) {
 	}
 	c.releaseHeld(now)
 	c.repeatOffer(now)
-	c.proposeAgain(now)
+	c.sendProposal(now)
+	c.watchSession(now)
 }
 
 // onRingTimeout ends the wait for an answer, theirs or ours.

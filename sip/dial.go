@@ -96,8 +96,7 @@ func (c *Call) place(ctx context.Context) error {
 	return nil
 }
 
-// invite writes an INVITE (RFC 3261 13.2.1). It promises nothing we cannot
-// keep: no 100rel, no timer, so no carrier may require them.
+// invite writes an INVITE (RFC 3261 13.2.1).
 func (c *Call) invite(seq uint32, credential gosip.Header) *gosip.Request {
 	local := c.peer.local
 	uri, to, from := c.addresses()
@@ -115,6 +114,10 @@ func (c *Call) invite(seq uint32, credential gosip.Header) *gosip.Request {
 		req.AppendHeader(credential)
 	}
 	req.AppendHeader(gosip.NewHeader("Allow", allow))
+	if tags := c.extensions(); tags != "" {
+		req.AppendHeader(gosip.NewHeader("Supported", tags))
+	}
+	c.proposeSession(req)
 	req.AppendHeader(gosip.NewHeader("User-Agent", c.agent.name))
 	if c.inv.AttemptID != "" {
 		req.AppendHeader(gosip.NewHeader("X-Attempt", c.inv.AttemptID))

@@ -31,6 +31,18 @@ func values(m gosip.Message, name string) []string {
 	return all
 }
 
+// lists reports whether a comma-separated header names a token. Methods and
+// option tags are compared without case: senders are less strict than RFC 3261
+// 7.1 is about methods.
+func lists(header, token string) bool {
+	for t := range strings.SplitSeq(header, ",") {
+		if strings.EqualFold(strings.TrimSpace(t), token) {
+			return true
+		}
+	}
+	return false
+}
+
 // joined is a list header's values as one.
 func joined(m gosip.Message, name string) string { return strings.Join(values(m, name), ", ") }
 

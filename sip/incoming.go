@@ -102,6 +102,10 @@ func (a *Agent) onIncoming(in inbound) {
 		in.refuse(400, "Bad Request")
 		return
 	}
+	if tooSmall(in.req) {
+		in.refuse(422, "Session Interval Too Small", gosip.NewHeader("Min-SE", seconds(minSession)))
+		return
+	}
 	d, ok := dialogAsked(in.req, p.local, p.laddr, p.has)
 	if !ok {
 		in.refuse(400, "Bad Contact")
@@ -213,7 +217,7 @@ func (c *Call) take(sdp []byte) error {
 		return ErrGone
 	}
 	h := held{inbound: c.in.req, tag: fromTag(c.in.req.req), seq: c.in.req.req.CSeq().SeqNo}
-	res := h.respond(200, "OK", sdp, c.contact(), gosip.NewHeader("Allow", allow))
+	res := h.respond(200, "OK", sdp, c.accepting(h.req)...)
 	select {
 	case <-c.cancelCame: // before our 200, which therefore was not sent
 		c.onCanceled()
@@ -249,6 +253,15 @@ func (c *Call) onCanceled() {
 		return
 	}
 	c.ladder.note(false, "CANCEL")
+	c.withdraw()
+}
+
+// withdraw ends a call whose caller has hung up before the answer.
+func (c *Call) withdraw() {
+	if c.isOver() {
+		return
+	}
+	c.in.req.respond(487, "Request Terminated", nil) // once, if sipgo has sent it
 	c.ladder.note(true, "487 Request Terminated")
 	c.leaveWaiting()
 	c.finish(Cause{Status: 487, Phrase: "caller hung up", By: ByCallee})

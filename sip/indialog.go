@@ -67,8 +67,10 @@ func (c *Call) knows(tag string) bool {
 	if c.answered(tag) {
 		return true
 	}
-	_, ok := c.early[tag]
-	return ok && c.dialog == nil && tag != ""
+	if c.in != nil {
+		return tag == param(c.asked.remote.Params, "tag")
+	}
+	return c.early[tag] != nil && c.dialog == nil && tag != ""
 }
 
 // answered reports whether a tag of theirs belongs to an answer, theirs or ours.
@@ -149,6 +151,11 @@ func (c *Call) serve(h held) {
 // onBye ends the call if it is the call's own dialog; a fork we hung up may
 // send one too, and a phone that only rings may not (RFC 3261 15).
 func (c *Call) onBye(h held) {
+	if c.in != nil && c.dialog == nil { // who calls may end a dialog that only rings
+		h.respond(200, "OK", nil)
+		c.withdraw()
+		return
+	}
 	if !c.answered(h.tag) {
 		h.refuse(481, "Call Does Not Exist")
 		return

@@ -26,7 +26,10 @@ func (u *unacked) open() bool { return u != nil && u.asked }
 // onReinvite answers a new offer, or makes one when asked for it.
 func (c *Call) onReinvite(h held) {
 	switch {
-	case c.dialog == nil: // our own INVITE is open (RFC 3261 14.2)
+	case c.dialog == nil && c.in != nil: // theirs is not answered yet (RFC 3261 14.2)
+		h.refuse(500, "Another INVITE Is Open", gosip.NewHeader("Retry-After", "1"))
+		return
+	case c.dialog == nil: // our own INVITE is open
 		h.refuse(491, "Request Pending")
 		return
 	case c.pending(): // and so is a proposal of ours
@@ -34,6 +37,9 @@ func (c *Call) onReinvite(h held) {
 		return
 	case c.offer.open():
 		h.refuse(500, "Another Offer Is Open", gosip.NewHeader("Retry-After", "1"))
+		return
+	case tooSmall(h.req):
+		h.refuse(422, "Session Interval Too Small", gosip.NewHeader("Min-SE", seconds(minSession)))
 		return
 	}
 	c.offer = nil // who offers anew has had our answer; the ACK may come behind
@@ -46,9 +52,16 @@ func (c *Call) onReinvite(h held) {
 		}
 	}
 	c.dialog.refresh(h.req)
-	res := h.respond(200, "OK", answer, c.contact(), gosip.NewHeader("Allow", allow))
+	c.learn(h.req)
+	res := h.respond(200, "OK", answer, c.accepting(h.req)...)
 	c.ladder.note(true, "200 OK (SDP) to INVITE")
 	c.await(h, res, offer == nil)
+}
+
+// accepting are the headers of a 2xx of ours to INVITE or UPDATE.
+func (c *Call) accepting(req *gosip.Request) []gosip.Header {
+	return append(c.acceptSession(req),
+		c.contact(), gosip.NewHeader("Allow", allow), gosip.NewHeader("Supported", "timer"))
 }
 
 // await repeats a 2xx until its ACK.
@@ -57,11 +70,18 @@ func (c *Call) await(h held, res *gosip.Response, asked bool) {
 	c.offer = &unacked{held: h, res: res, asked: asked, wait: gosip.T1, next: now.Add(gosip.T1), giveUp: now.Add(64 * gosip.T1)}
 }
 
-// onUpdate refreshes the session, or takes a new offer (RFC 3311).
+// onUpdate refreshes the session, or takes a new offer (RFC 3311 5.2).
 func (c *Call) onUpdate(h held) {
 	offer := sdpOf(h.req)
-	if offer != nil && (c.offer.open() || c.dialog == nil || c.pending()) {
+	switch {
+	case offer != nil && c.dialog == nil && c.in != nil: // that of their INVITE awaits our answer
+		h.refuse(500, "Another Offer Is Open", gosip.NewHeader("Retry-After", "1"))
+		return
+	case offer != nil && (c.pending() || !c.settledWith(h.tag)):
 		h.refuse(491, "Request Pending")
+		return
+	case c.dialog != nil && tooSmall(h.req):
+		h.refuse(422, "Session Interval Too Small", gosip.NewHeader("Min-SE", seconds(minSession)))
 		return
 	}
 	var answer []byte
@@ -71,11 +91,26 @@ func (c *Call) onUpdate(h held) {
 			return
 		}
 	}
+	headers := []gosip.Header{c.contact(), gosip.NewHeader("Allow", allow)}
 	if c.dialog != nil {
 		c.dialog.refresh(h.req)
+		c.learn(h.req)
+		headers = c.accepting(h.req)
+	} else if f := c.early[h.tag]; f != nil && f.dialog != nil {
+		f.dialog.refresh(h.req)
 	}
-	h.respond(200, "OK", answer, c.contact(), gosip.NewHeader("Allow", allow))
+	h.respond(200, "OK", answer, headers...)
 	c.ladder.note(true, "200 OK to UPDATE")
+}
+
+// settledWith reports whether every offer in the dialog with this tag of theirs
+// has its answer, so that a new one may come.
+func (c *Call) settledWith(tag string) bool {
+	if c.dialog != nil {
+		return !c.offer.open()
+	}
+	f := c.early[tag]
+	return f != nil && f.agreed
 }
 
 // consider asks the call's media for an answer and refuses when there is none.
@@ -119,7 +154,6 @@ func (c *Call) onAck(ack *gosip.Request) {
 			c.agent.log.Debug("answer in ACK not taken", "call", c.id, "err", err)
 		}
 	}
-	c.proposeAgain(time.Now())
 }
 
 // repeatOffer sends an unacknowledged 2xx again, doubling from T1 to T2, and

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
@@ -55,6 +56,7 @@ var (
 type proposal struct {
 	method gosip.RequestMethod // INVITE or UPDATE
 	sdp    []byte
+	dialog *dialog // the one it was last sent in
 	tries  int
 	at     time.Time // when to send it; zero while it is on its way
 	done   func(answer []byte, err error)
@@ -72,28 +74,40 @@ type acked struct {
 // RFC 3261 14.1, so a wait of several seconds is possible; ctx bounds the wait,
 // not the proposal. A *RefusedError leaves the call as it was.
 func (c *Call) Reinvite(ctx context.Context, sdp []byte) (answer []byte, err error) {
+	return c.offerAnew(ctx, gosip.INVITE, sdp)
+}
+
+// Update is Reinvite by UPDATE, which asks nobody and works before the answer
+// too, once a phone has answered our offer reliably (RFC 3311). It needs a side
+// that allows UPDATE; without, it is a re-INVITE, which needs an answered call.
+func (c *Call) Update(ctx context.Context, sdp []byte) (answer []byte, err error) {
+	return c.offerAnew(ctx, gosip.UPDATE, sdp)
+}
+
+func (c *Call) offerAnew(ctx context.Context, method gosip.RequestMethod, sdp []byte) (answer []byte, err error) {
 	type outcome struct {
 		answer []byte
 		err    error
 	}
 	result := make(chan outcome, 1)
-	p := &proposal{method: gosip.INVITE, sdp: slices.Clone(sdp), done: func(answer []byte, err error) {
+	p := &proposal{method: method, sdp: slices.Clone(sdp), done: func(answer []byte, err error) {
 		result <- outcome{answer, err}
 	}}
-	if err := c.tell(ctx, func(c *Call) { c.propose(p) }); err != nil {
+	err = c.tell(ctx, func(c *Call) { c.propose(p) })
+	if err == nil {
+		select {
+		case o := <-result:
+			answer, err = o.answer, o.err
+		case <-c.gone:
+			err = ErrEnded
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	if err != nil {
 		return nil, fmt.Errorf("offering a new session: %w", err)
 	}
-	select {
-	case o := <-result:
-		if o.err != nil {
-			return nil, fmt.Errorf("offering a new session: %w", o.err)
-		}
-		return o.answer, nil
-	case <-c.gone:
-		return nil, fmt.Errorf("offering a new session: %w", ErrEnded)
-	case <-ctx.Done():
-		return nil, fmt.Errorf("offering a new session: %w", ctx.Err())
-	}
+	return answer, nil
 }
 
 // propose sends a proposal, or lets it wait for those before it.
@@ -101,20 +115,19 @@ func (c *Call) propose(p *proposal) {
 	switch {
 	case c.isOver():
 		p.done(nil, ErrEnded)
-	case c.dialog == nil:
+	case c.partner(p.method) == nil:
 		p.done(nil, ErrNotAnswered)
 	case len(c.proposals) >= maxProposals:
 		p.done(nil, ErrBusy)
 	default:
-		p.at = time.Now()
+		p.at = time.Now() // now, by the owner's timer
 		c.proposals = append(c.proposals, p)
-		c.proposeAgain(p.at)
 	}
 }
 
-// proposeAgain sends the first proposal if its time has come. It waits while an
+// sendProposal sends the first proposal if its time has come. It waits while an
 // answer of ours is not acknowledged: one INVITE at a time (RFC 3261 14.1).
-func (c *Call) proposeAgain(now time.Time) {
+func (c *Call) sendProposal(now time.Time) {
 	if len(c.proposals) == 0 || c.offer != nil || c.isOver() {
 		return
 	}
@@ -122,22 +135,50 @@ func (c *Call) proposeAgain(now time.Time) {
 	if p.at.IsZero() || now.Before(p.at) {
 		return
 	}
+	p.dialog = c.partner(p.method)
+	if p.dialog == nil { // the phone that rang has stopped
+		c.conclude(nil, ErrNotAnswered)
+		return
+	}
+	if p.method == gosip.UPDATE && p.dialog == c.dialog && !lists(c.allows, "UPDATE") {
+		p.method = gosip.INVITE
+	}
 	p.at = time.Time{}
 	p.tries++
-	req := c.dialog.request(p.method, c.dialog.next())
+	req := p.dialog.request(p.method, p.dialog.next())
 	req.AppendHeader(c.contact())
 	req.AppendHeader(gosip.NewHeader("Allow", allow))
-	if len(p.sdp) > 0 {
-		kind := gosip.ContentTypeHeader("application/sdp")
-		req.AppendHeader(&kind)
-		req.SetBody(p.sdp)
+	if c.dialog != nil {
+		req.AppendHeader(gosip.NewHeader("Supported", "timer"))
+		c.proposeSession(req)
 	}
-	c.ask(c.dialog, req, func(req *gosip.Request, res *gosip.Response) { c.onProposed(p, req, res) })
+	c.attach(req, p.sdp)
+	c.ask(p.dialog, req, func(req *gosip.Request, res *gosip.Response) { c.onProposed(p, req, res) })
+}
+
+// partner is the dialog for a proposal: that of the answered call, or for UPDATE
+// that of a ringing phone with which an offer is settled.
+func (c *Call) partner(method gosip.RequestMethod) *dialog {
+	if c.dialog != nil || method != gosip.UPDATE {
+		return c.dialog
+	}
+	for _, f := range c.early {
+		if f.agreed && lists(f.allows, "UPDATE") {
+			return f.dialog
+		}
+	}
+	return nil
 }
 
 // pending reports whether an offer of ours awaits its answer: theirs then gets
 // 491 (RFC 3261 14.2, RFC 3311 5.2).
-func (c *Call) pending() bool { return len(c.proposals) > 0 && c.proposals[0].at.IsZero() }
+func (c *Call) pending() bool {
+	if len(c.proposals) == 0 {
+		return false
+	}
+	p := c.proposals[0]
+	return p.at.IsZero() && (p.method == gosip.INVITE || len(p.sdp) > 0)
+}
 
 // onProposed takes the final response to a proposal.
 func (c *Call) onProposed(p *proposal, req *gosip.Request, res *gosip.Response) {
@@ -149,8 +190,11 @@ func (c *Call) onProposed(p *proposal, req *gosip.Request, res *gosip.Response) 
 	case res == nil:
 		c.conclude(nil, ErrNoAnswer)
 	case res.StatusCode < 300:
-		c.dialog.refresh(res)
+		p.dialog.refresh(res)
 		c.learn(res)
+		if p.dialog == c.dialog {
+			c.agree(res)
+		}
 		if len(p.sdp) > 0 {
 			c.local = p.sdp
 		}
@@ -161,12 +205,11 @@ func (c *Call) onProposed(p *proposal, req *gosip.Request, res *gosip.Response) 
 	}
 }
 
-// conclude ends the first proposal and lets the next one go.
+// conclude ends the first proposal; the owner's timer lets the next one go.
 func (c *Call) conclude(answer []byte, err error) {
 	p := c.proposals[0]
 	c.proposals = slices.Delete(c.proposals, 0, 1)
 	p.done(answer, err)
-	c.proposeAgain(time.Now())
 }
 
 // dropProposals tells those who wait that the call is over.
@@ -182,6 +225,20 @@ func (c *Call) postpone(p *proposal, res *gosip.Response) bool {
 	switch res.StatusCode {
 	case 491:
 		p.at = time.Now().Add(c.backOff())
+	case 422:
+		if !c.raiseSession(res) {
+			return false
+		}
+		p.at = time.Now()
+	case 405, 501:
+		if p.method != gosip.UPDATE || p.dialog != c.dialog {
+			return false
+		}
+		c.allows = strings.ReplaceAll(strings.ToUpper(c.allows), "UPDATE", "") // whatever it says
+		p.method, p.at = gosip.INVITE, time.Now()
+		if len(p.sdp) == 0 {
+			p.sdp = c.local
+		}
 	case 500, 503:
 		after := causeOf(res).RetryAfter
 		if after == 0 || after > maxRetryWait {

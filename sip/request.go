@@ -41,13 +41,13 @@ func (a *Agent) onRequest(req *gosip.Request, tx *gosip.ServerTx) {
 		tx.Terminate() // an ACK has no answer that would end its transaction
 	}
 	fresh := takeFresh(req)
+	unknown := unsupported(req)
 	c, known := a.callOf(req)
 	switch {
 	case !understood(req.Method):
 		in.refuse(405, "Method Not Allowed", gosip.NewHeader("Allow", allow))
-	case len(values(req, "require")) > 0 && !req.IsAck():
-		in.refuse(420, "Bad Extension",
-			gosip.NewHeader("Unsupported", printable(strings.Join(values(req, "require"), ", "))))
+	case unknown != "" && !req.IsAck() && !req.IsCancel(): // RFC 3261 8.2.2.3
+		in.refuse(420, "Bad Extension", gosip.NewHeader("Unsupported", printable(unknown)))
 	case fresh:
 		a.onIncoming(in)
 	case toTag(req) == "":
@@ -67,6 +67,17 @@ func understood(m gosip.RequestMethod) bool {
 		return true
 	}
 	return false
+}
+
+// unsupported are the extensions a request requires that we do not have.
+func unsupported(req *gosip.Request) string {
+	var unknown []string
+	for tag := range strings.SplitSeq(joined(req, "require"), ",") {
+		if tag = strings.TrimSpace(tag); tag != "" && !strings.EqualFold(tag, "timer") {
+			unknown = append(unknown, tag)
+		}
+	}
+	return strings.Join(unknown, ", ")
 }
 
 // callOf finds the call a request belongs to: by Call-ID and our tag, and from

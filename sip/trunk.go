@@ -29,6 +29,9 @@ type Trunk struct {
 	Transport string        // "udp", the default, "tcp" or "tls"
 	TLS       TLS           // of Transport "tls"
 	KeepAlive time.Duration // between pings on an idle stream (RFC 5626); 30 s when zero
+
+	NoReliable     bool          // no 100rel (RFC 3262), for gateways that stumble over PRACK
+	SessionExpires time.Duration // how often a call is shown to be alive (RFC 4028); 30 min when 0, never when negative
 }
 
 // DefaultRingTimeout is how long a phone rings when nobody says otherwise.
