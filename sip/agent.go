@@ -91,6 +91,19 @@ const readBuffer = 4 << 20
 
 // Listen opens the socket and starts to read. Closing ctx closes the agent.
 func Listen(ctx context.Context, c Config) (*Agent, error) {
+	conn, err := new(net.ListenConfig).ListenPacket(ctx, "udp", c.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("listening for SIP: %w", err)
+	}
+	a, err := listenOn(ctx, conn, c)
+	if err != nil {
+		conn.Close()
+	}
+	return a, err
+}
+
+// listenOn starts an agent on a socket.
+func listenOn(ctx context.Context, conn net.PacketConn, c Config) (*Agent, error) {
 	if c.UserAgent == "" {
 		c.UserAgent = "warmline"
 	}
@@ -101,17 +114,9 @@ func Listen(ctx context.Context, c Config) (*Agent, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	setSipgo()
-	conn, err := new(net.ListenConfig).ListenPacket(ctx, "udp", c.Addr)
-	if err != nil {
-		return nil, fmt.Errorf("listening for SIP: %w", err)
-	}
 	udp, ok := conn.LocalAddr().(*net.UDPAddr)
 	if !ok {
-		conn.Close()
 		return nil, fmt.Errorf("listening for SIP on %s: not a UDP address", c.Addr)
-	}
-	if err := conn.(*net.UDPConn).SetReadBuffer(readBuffer); err != nil {
-		c.Log.Warn("SIP socket keeps its small receive buffer", "err", err)
 	}
 	a := &Agent{
 		name:   c.UserAgent,
@@ -130,7 +135,12 @@ func Listen(ctx context.Context, c Config) (*Agent, error) {
 	if a.dscp == 0 {
 		a.dscp = cs3
 	}
-	mark(conn, a.dscp)
+	if udp, ok := conn.(*net.UDPConn); ok {
+		if err := udp.SetReadBuffer(readBuffer); err != nil {
+			c.Log.Warn("SIP socket keeps its small receive buffer", "err", err)
+		}
+		mark(udp, a.dscp)
+	}
 	a.living, a.die = context.WithCancel(context.Background())
 	lib := newQuiet(c.Log)
 	a.tp = gosip.NewTransportLayer(net.DefaultResolver, gosip.NewParser(), nil,

@@ -20,9 +20,9 @@ const maxDatagram = 65535
 // a test reads what came and sends what it likes. Its methods may be called
 // from several goroutines.
 type Peer struct {
-	conn *net.UDPConn  // nil of a peer on streams
-	flow *streams      // nil of a peer on UDP
-	done chan struct{} // closed when the reader has ended
+	conn net.PacketConn // nil of a peer on streams
+	flow *streams       // nil of a peer on UDP
+	done chan struct{}  // closed when the reader has ended
 
 	mu    sync.Mutex
 	inbox []arrival     // every datagram, in order, kept until Close
@@ -48,16 +48,21 @@ func Listen(addr string) (*Peer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", addr, err)
 	}
+	return On(conn), nil
+}
+
+// On opens a peer on a socket of UDP, or on one end of a Wire.
+func On(conn net.PacketConn) *Peer {
 	p := &Peer{conn: conn, done: make(chan struct{}), wake: make(chan struct{})}
 	go p.read()
-	return p, nil
+	return p
 }
 
 func (p *Peer) read() {
 	defer close(p.done)
 	buf := make([]byte, maxDatagram)
 	for {
-		n, from, err := p.conn.ReadFromUDPAddrPort(buf)
+		n, addr, err := p.conn.ReadFrom(buf)
 		if err != nil {
 			p.post(arrival{}, err)
 			return
@@ -65,6 +70,7 @@ func (p *Peer) read() {
 		if n <= 4 { // a keep-alive: CRLF or CRLFCRLF (RFC 5626 3.5.1)
 			continue
 		}
+		from := addr.(*net.UDPAddr).AddrPort()
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 		m, err := Parse(slices.Clone(buf[:n]))
 		if m != nil {

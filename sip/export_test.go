@@ -1,0 +1,4 @@
+package sip
+
+// ListenOn lets tests bring their own network.
+var ListenOn = listenOn
