@@ -110,6 +110,8 @@ type inlet struct {
 	at, n  int
 	codec  Codec // of b
 	linear [maxPayload]int16
+	theirs decoder
+	ours   encoder
 }
 
 // keys takes over what was pressed on the other leg.
@@ -163,8 +165,8 @@ func (in *inlet) fetch(codec Codec) bool {
 	case f.codec == codec:
 		copy(in.b[:], f.b[:f.n])
 	default:
-		n := f.codec.decode(in.linear[:], f.b[:f.n])
-		codec.encode(in.b[:], in.linear[:n])
+		n := in.theirs.decode(in.linear[:], f.b[:f.n], f.codec)
+		in.ours.encode(in.b[:], in.linear[:n], codec)
 	}
 	in.pipe.read.Store(read + 1)
 	return true

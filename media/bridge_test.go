@@ -205,7 +205,7 @@ func TestABridgeDoesNotAllocate(t *testing.T) {
 	l.playing.Store(nil)
 	p := newPipe()
 	l.flow.ear().to, l.flow.from = p, &inlet{pipe: p} // it hears itself
-	l.flow.terms.codec = PCMU
+	l.flow.terms.codec = G722
 	now := s.now()
 	l.flow.rtcp.next = now + time.Hour
 	if n := testing.AllocsPerRun(1000, func() {

@@ -116,7 +116,7 @@ func (d *Listener) take(pcm []int16) int {
 // ahead of the clock is thrown away.
 func (d *Listener) hear(pcm []int16) {
 	ahead := int64(d.customer.at) - int64(d.bot.at)
-	if ahead+int64(len(pcm)) > duplexLead+frameSamples {
+	if ahead+int64(len(pcm)) > duplexLead+maxPayload {
 		return
 	}
 	d.put(&d.customer, pcm)

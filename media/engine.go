@@ -94,6 +94,9 @@ type LegConfig struct {
 	Codecs   []Codec        // in order of preference; nil is PCMA, PCMU
 	Loopback bool           // the trunk is on this machine: nothing else is spoken to or heard
 	Sources  []netip.Prefix // where the trunk's media may come from besides the SDP address
+	Signal   netip.Addr     // where its signalling comes from; media may, too
+	Security Security       // whether audio is encrypted
+	PTime    int            // milliseconds a packet of ours holds when they do not say; 0 is 20
 
 	FirstTimeout time.Duration // without a first packet; 0 is 15 s
 	Timeout      time.Duration // without a further packet; 0 is 30 s
@@ -117,6 +120,12 @@ func (e *Engine) Open(c LegConfig) (*Leg, error) {
 	}
 	if len(c.Codecs) == 0 {
 		return nil, fmt.Errorf("opening leg: %w", ErrNoCodec)
+	}
+	switch {
+	case c.PTime == 0:
+		c.PTime = 20
+	case !slices.Contains(packetTimes, c.PTime):
+		return nil, fmt.Errorf("opening leg: packet time of %d ms, want one of %v", c.PTime, packetTimes)
 	}
 	if c.FirstTimeout <= 0 {
 		c.FirstTimeout = 15 * time.Second

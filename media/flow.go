@@ -1,9 +1,6 @@
 package media
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // A flow is everything about a leg that its shard alone may touch: what was
 // agreed, what goes out, what comes in. No lock guards it; other goroutines reach it
@@ -22,6 +19,7 @@ type flow struct {
 	errors  uint64
 	player  player
 
+	guard *guard // only while encrypted
 	latch latch
 	heard reception
 	keys  keypad
@@ -172,12 +170,19 @@ func (l *Leg) send(s *shard, packet []byte) {
 	f := &l.flow
 	f.out.seq++
 	f.out.marker = false
-	if l.rtp.Send(packet, f.latch.source) != nil {
+	size, err := len(packet)-rtpHeaderSize, error(nil)
+	if f.guard != nil {
+		packet, err = f.guard.seal(packet)
+	}
+	if err == nil {
+		err = l.rtp.Send(packet, f.latch.source)
+	}
+	if err != nil {
 		f.errors++
 		return
 	}
 	f.packets++
-	f.octets += uint64(len(packet) - rtpHeaderSize)
+	f.octets += uint64(size)
 	s.sent.Add(1)
 }
 
@@ -228,26 +233,15 @@ func (f *flow) skip(frames int) {
 }
 
 // adopt makes new terms count. The latch opens again only when their address moved.
-func (l *Leg) adopt(t terms, now time.Duration) {
+func (l *Leg) adopt(t terms, g *guard, now time.Duration) {
 	f := &l.flow
 	if !f.live || t.remote != f.terms.remote {
-		f.latch.aim(t.remote, l.config.Loopback, l.config.Sources)
+		f.latch.aim(t.remote, &l.config)
 	}
 	if !f.live {
 		f.out.marker = true
 	}
-	f.terms, f.live = t, true
-	f.out.pt = uint8(t.codec)
+	f.terms, f.live, f.guard = t, true, g
+	f.out.pt = t.pt
 	f.waitFrom, f.timedOut = now, false
-}
-
-// hears tells what a payload type is under the agreed terms.
-func (t *terms) hears(pt uint8) (audio, event, ok bool) {
-	switch {
-	case slices.Contains(t.codecs, Codec(pt)):
-		return true, false, true
-	case int(pt) == t.eventIn[0], int(pt) == t.eventIn[1]:
-		return false, true, true
-	}
-	return false, false, pt == comfortNoise
 }

@@ -15,12 +15,21 @@ func (l *Leg) intake(b []byte, from netip.AddrPort, now, came time.Duration) boo
 		f.drops.Early++
 		return false
 	}
+	if f.terms.mux && isRTCP(b) {
+		l.hearRTCP(b, from, now)
+		return false
+	}
+	if f.guard != nil {
+		if b = l.unwrap(b, from); b == nil {
+			return false
+		}
+	}
 	h, payload, ok := readRTP(b)
 	if !ok || len(payload) == 0 {
 		f.drops.Malformed++
 		return false
 	}
-	audio, event, ok := f.terms.hears(h.pt)
+	codec, kind, ok := f.terms.hears(h.pt)
 	if !ok {
 		f.drops.Type++
 		return false
@@ -43,21 +52,20 @@ func (l *Leg) intake(b []byte, from netip.AddrPort, now, came time.Duration) boo
 		}
 	}
 	l.taken(now)
-	switch {
-	case audio:
+	switch kind {
+	case audioPayload:
 		if came != 0 {
 			f.heard.time(h.ts, came)
 		}
 		if f.order != nil {
-			f.order.packet(h, Codec(h.pt), payload)
+			f.order.packet(h, codec, payload)
 		}
-	case event:
+		return true
+	case eventPayload:
 		l.keys(f.keys.packet(payload, h.ts, now))
-		fallthrough
-	default:
-		if f.order != nil {
-			f.order.other(h.seq)
-		}
+	}
+	if f.order != nil {
+		f.order.other(h.seq)
 	}
 	return true
 }

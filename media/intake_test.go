@@ -35,11 +35,11 @@ func loneLeg(tb testing.TB, rtp, rtcp Packets, remote netip.AddrPort) (*Leg, *sh
 	tb.Helper()
 	s := newShard(time.Now().Add(-time.Second), goSleeper)
 	e := &Engine{epoch: s.epoch, shards: []*shard{s}, public: remote.Addr()}
-	l := newLeg(e, LegConfig{Codecs: both, FirstTimeout: time.Hour, Timeout: time.Hour}, 6000, rtp, rtcp)
+	l := newLeg(e, LegConfig{Codecs: both, PTime: 20, FirstTimeout: time.Hour, Timeout: time.Hour}, 6000, rtp, rtcp)
 	s.add(l)
 	t := l.agreed
 	t.remote, t.dir = remote, SendRecv
-	l.adopt(t, s.now())
+	l.adopt(t, nil, s.now())
 	l.playing.Store(newPlaylist(1, slices.Repeat([]*Clip{NewClip(make([]int16, frameSamples*5))}, 1000)))
 	return l, s
 }

@@ -2,6 +2,7 @@ package media
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -24,7 +25,9 @@ type Leg struct {
 
 	mu     sync.Mutex // of the negotiation; never taken by the shard
 	local  description
+	wishes wishes
 	agreed terms
+	guard  *guard // as the shard has it
 	tap    *Tap
 
 	closing sync.Once
@@ -45,7 +48,11 @@ func newLeg(e *Engine, c LegConfig, port int, rtp, rtcp Packets) *Leg {
 	// o= numbers stay below 2^62: some parsers use signed 64 bit.
 	l.local = description{host: e.public, port: port, session: session >> 2, version: session >> 34}
 	l.flow.out = header{seq: uint16(start), ts: uint32(start >> 16), ssrc: uint32(session ^ start>>32)}
-	l.agreed = terms{codec: c.Codecs[0], codecs: c.Codecs, eventIn: [2]int{eventPT, -1}, dir: Inactive, ptime: 20}
+	l.wishes = wishes{codecs: c.Codecs, ptime: c.PTime, security: c.Security}
+	if c.Security != SecurityOff {
+		l.wishes.keys = offeredKeys()
+	}
+	l.agreed = terms{codec: c.Codecs[0], pt: uint8(c.Codecs[0]), takes: static(c.Codecs), eventIn: [2]int{eventPT, -1}, dir: Inactive, ptime: c.PTime}
 	l.flow.terms = l.agreed
 	l.flow.rtcp.cname = strconv.FormatUint(random64(), 36) // RFC 7022: random, says nothing
 	return l
@@ -59,16 +66,24 @@ func (l *Leg) Offer() []byte {
 }
 
 func (l *Leg) offer() []byte {
-	return l.local.seal(l.local.head() + l.local.audio("RTP/AVP", l.config.Codecs, eventPT, 20, SendRecv))
+	a := audioLine{
+		proto: "RTP/AVP", formats: static(l.config.Codecs), event: eventPT, ptime: l.config.PTime,
+		mux: true, keys: l.wishes.keys,
+	}
+	if l.config.Security == SecurityRequired {
+		a.proto = "RTP/SAVP"
+	}
+	return l.local.seal(l.local.head() + l.local.audio(a))
 }
 
 // Accept takes the answer to our offer, from any provisional or final response.
 // From then on the leg sends: silence, until Play. A later answer replaces an
-// earlier one. Errors wrap ErrRejected, ErrNoCodec or ErrBadSDP and change nothing.
+// earlier one. Errors wrap ErrRejected, ErrNoCodec, ErrNotSecure or ErrBadSDP and
+// change nothing.
 func (l *Leg) Accept(answer []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t, err := judgeAnswer(answer, l.config.Codecs)
+	t, err := l.wishes.judgeAnswer(answer)
 	if err != nil {
 		return fmt.Errorf("accepting SDP answer: %w", err)
 	}
@@ -83,7 +98,7 @@ func (l *Leg) Reoffer(offer []byte) (answer []byte, err error) {
 	if len(offer) == 0 {
 		return l.offer(), nil
 	}
-	t, body, err := l.local.judgeOffer(offer, l.config.Codecs, l.agreed)
+	t, body, err := l.local.judgeOffer(offer, &l.wishes, l.agreed)
 	if err != nil {
 		return nil, fmt.Errorf("answering SDP offer: %w", err)
 	}
@@ -102,16 +117,24 @@ func (l *Leg) settleOn(t terms) error {
 			return fmt.Errorf("%w: media at %s, ours at %s", ErrBadSDP, ip, l.engine.ip)
 		}
 	}
+	g, err := newGuard(t, l.agreed, l.guard)
+	if err != nil {
+		return err
+	}
+	l.playing.Load().prepare(t.codec)
 	open := false
 	l.shard.do(func() {
 		if open = !l.gone; open {
-			l.adopt(t, l.shard.now())
+			l.adopt(t, g, l.shard.now())
 		}
 	})
 	if !open {
 		return ErrClosed
 	}
-	l.agreed = t
+	if l.agreed.sendKey != nil && !l.agreed.sendKey.equal(t.sendKey) {
+		l.wishes.renew(t.sendKey)
+	}
+	l.agreed, l.guard = t, g
 	return nil
 }
 
@@ -119,6 +142,11 @@ func (l *Leg) settleOn(t terms) error {
 // ones are passed over. The ID comes back in the event that says the play is over.
 func (l *Leg) Play(clips ...*Clip) uint64 {
 	p := newPlaylist(l.plays.Add(1), clips)
+	if slices.Contains(l.config.Codecs, G722) { // it is encoded here, not among the frames
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		p.prepare(l.agreed.codec)
+	}
 	l.put(p)
 	return p.id
 }
@@ -220,6 +248,9 @@ func (l *Leg) stats() Stats {
 		RemoteLost: f.rtcp.lost, RemoteFraction: float64(f.rtcp.fraction) / 256,
 		RemoteJitter: time.Duration(f.rtcp.remoteJitter) * (time.Second / sampleRate),
 		RoundTrip:    f.rtcp.roundTrip, RemoteBye: f.rtcp.bye, EventsLost: l.mail.lost.Load(),
+	}
+	if f.terms.sendKey != nil {
+		st.Security = f.terms.sendKey.suite.name
 	}
 	if f.first != 0 {
 		st.FirstRTP, st.LastRTP = l.engine.epoch.Add(f.first), l.engine.epoch.Add(f.last)

@@ -220,7 +220,7 @@ func TestConfigsAreChecked(t *testing.T) {
 		}
 	}
 	e := engine(t, Config{})
-	if _, err := e.Open(LegConfig{Codecs: []Codec{9}}); err == nil {
-		t.Error("G.722 was accepted")
+	if _, err := e.Open(LegConfig{Codecs: []Codec{18}}); err == nil {
+		t.Error("G.729 was accepted")
 	}
 }

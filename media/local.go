@@ -38,79 +38,177 @@ func (d *description) head() string {
 	return "s=-\r\nc=IN " + d.network() + "\r\nt=0 0\r\n"
 }
 
-// audio is one m=audio section; event is the telephone-event type, -1 for none.
-func (d *description) audio(proto string, codecs []Codec, event, ptime int, dir Direction) string {
+// An audioLine is what one m=audio section of ours says.
+type audioLine struct {
+	proto   string
+	formats []format
+	event   int // the telephone-event type, -1 for none
+	ptime   int
+	dir     Direction
+	mux     bool // RTCP on the RTP port
+	keys    []*keying
+}
+
+// audio is one m=audio section.
+func (d *description) audio(a audioLine) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "m=audio %d %s", d.port, proto)
-	for _, c := range codecs {
-		fmt.Fprintf(&b, " %d", c)
+	fmt.Fprintf(&b, "m=audio %d %s", d.port, a.proto)
+	for _, f := range a.formats {
+		fmt.Fprintf(&b, " %d", f.pt)
 	}
-	if event >= 0 {
-		fmt.Fprintf(&b, " %d", event)
+	if a.event >= 0 {
+		fmt.Fprintf(&b, " %d", a.event)
 	}
 	b.WriteString("\r\n")
-	for _, c := range codecs {
-		fmt.Fprintf(&b, "a=rtpmap:%d %s/8000\r\n", c, c)
+	for _, f := range a.formats {
+		fmt.Fprintf(&b, "a=rtpmap:%d %s/8000\r\n", f.pt, f.codec)
 	}
-	if event >= 0 {
-		fmt.Fprintf(&b, "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\n", event, event)
+	if a.event >= 0 {
+		fmt.Fprintf(&b, "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\n", a.event, a.event)
 	}
-	fmt.Fprintf(&b, "a=ptime:%d\r\na=%s\r\n", ptime, dir)
+	for _, k := range a.keys {
+		b.WriteString(k.line())
+	}
+	if a.mux {
+		b.WriteString("a=rtcp-mux\r\n")
+	}
+	fmt.Fprintf(&b, "a=ptime:%d\r\na=%s\r\n", a.ptime, a.dir)
 	return b.String()
+}
+
+// A format is a payload type and the codec it stands for.
+type format struct {
+	pt    uint8
+	codec Codec
+}
+
+// static are the codecs with the types RFC 3551 gives them.
+func static(codecs []Codec) []format {
+	all := make([]format, len(codecs))
+	for i, c := range codecs {
+		all[i] = format{uint8(c), c}
+	}
+	return all
 }
 
 // terms are what both sides have agreed to; immutable once made.
 type terms struct {
-	codec      Codec   // what we send
-	codecs     []Codec // what we take
-	eventIn    [2]int  // telephone-event types we take: ours and theirs; -1 for none
+	codec      Codec    // what we send
+	pt         uint8    // as what: a number of theirs
+	takes      []format // what we take: our numbers and theirs
+	eventIn    [2]int   // telephone-event types we take: ours and theirs; -1 for none. Theirs is what we press with
 	remote     netip.AddrPort
 	remoteRTCP netip.AddrPort
+	mux        bool // RTCP comes and goes on the RTP port (RFC 5761)
 	dir        Direction
 	ptime      int // milliseconds of what we send
+
+	sendKey, hearKey *keying // nil is in the clear
 }
 
 // samples is one packet time in samples, which are also ticks of the RTP clock.
 func (t *terms) samples() int { return t.ptime * (sampleRate / 1000) }
 
-// judgeAnswer reads the answer to our offer of codecs.
-func judgeAnswer(answer []byte, codecs []Codec) (terms, error) {
+// hears tells what a payload type is under the agreed terms.
+func (t *terms) hears(pt uint8) (codec Codec, kind payloadKind, ok bool) {
+	for i := range t.takes {
+		if t.takes[i].pt == pt {
+			return t.takes[i].codec, audioPayload, true
+		}
+	}
+	if int(pt) == t.eventIn[0] || int(pt) == t.eventIn[1] {
+		return 0, eventPayload, true
+	}
+	return 0, noisePayload, pt == comfortNoise
+}
+
+// A payloadKind is what a payload type stands for.
+type payloadKind uint8
+
+const (
+	audioPayload payloadKind = iota
+	eventPayload             // RFC 4733
+	noisePayload             // RFC 3389: silence
+)
+
+// wishes are our side of a negotiation.
+type wishes struct {
+	codecs   []Codec
+	ptime    int
+	security Security
+	keys     []*keying // offered
+}
+
+// judgeAnswer reads the answer to our offer.
+func (w *wishes) judgeAnswer(answer []byte) (terms, error) {
 	sections, err := readSDP(answer)
 	if err != nil {
 		return terms{}, err
 	}
-	s := sections[0] // ours was the only m= line
+	// Ours was the only m= line; some answer with more, and not in order.
+	s := sections[max(0, slices.IndexFunc(sections, func(s section) bool { return s.media == "audio" }))]
 	if s.media == "audio" && s.port == 0 {
 		return terms{}, ErrRejected
 	}
 	if !s.audio() {
 		return terms{}, fmt.Errorf("%w: answered m=%s %s", ErrBadSDP, s.media, s.proto)
 	}
-	return s.agree(codecs, eventPT)
-}
-
-// agree makes the terms of a section against the codecs we know. The first of
-// theirs that we know is what we send; any of ours may come in.
-func (s section) agree(codecs []Codec, ourEvent int) (terms, error) {
-	i := slices.IndexFunc(s.codecs, func(c Codec) bool { return slices.Contains(codecs, c) })
-	if i < 0 {
-		return terms{}, fmt.Errorf("%w: theirs %s, ours %v", ErrNoCodec, strings.Join(s.formats, " "), codecs)
+	t, err := s.agree(w)
+	if err != nil {
+		return terms{}, err
 	}
-	t := terms{
-		codec: s.codecs[i], codecs: codecs, eventIn: [2]int{ourEvent, s.eventPT},
-		remote: s.addr, remoteRTCP: s.rtcp, dir: s.dir.mirror(), ptime: 20,
-	}
-	switch s.ptime {
-	case 10, 20, 30, 40, 60:
-		t.ptime = s.ptime
+	if t.sendKey, t.hearKey, err = answeredKeys(w.security, w.keys, s); err != nil {
+		return terms{}, err
 	}
 	return t, nil
 }
 
-// judgeOffer reads a re-INVITE and gives the terms and the body of our answer:
-// the first usable audio is taken, every other m= line is refused with port 0. An
+// agree makes the terms of a section. The first of their formats that we know is
+// what we send, by their number; any of ours may come in, by either's.
+func (s section) agree(w *wishes) (terms, error) {
+	i := slices.IndexFunc(s.codecs, func(f format) bool { return slices.Contains(w.codecs, f.codec) })
+	if i < 0 {
+		return terms{}, fmt.Errorf("%w: theirs %s, ours %v", ErrNoCodec, strings.Join(s.formats, " "), w.codecs)
+	}
+	t := terms{
+		codec: s.codecs[i].codec, pt: s.codecs[i].pt, takes: static(w.codecs), eventIn: [2]int{eventPT, s.eventPT},
+		remote: s.addr, remoteRTCP: s.rtcp, mux: s.mux, dir: s.dir.mirror(), ptime: packetTime(s.ptime, s.maxptime, w.ptime),
+	}
+	for _, f := range s.codecs {
+		if slices.Contains(w.codecs, f.codec) && !slices.Contains(t.takes, f) {
+			t.takes = append(t.takes, f)
+		}
+	}
+	if s.mux {
+		t.remoteRTCP = s.addr
+	}
+	return t, nil
+}
+
+// packetTimes are what we send; each is a whole number of turns of the wheel.
+var packetTimes = []int{60, 40, 30, 20, 10}
+
+// packetTime is what we send when they wish for one time and bear at most another
+// (0 is unsaid): the longest of ours within both.
+func packetTime(wish, most, ours int) int {
+	if wish < packetTimes[len(packetTimes)-1] || wish > 200 {
+		wish = ours
+	}
+	if most > 0 {
+		wish = min(wish, most)
+	}
+	for _, p := range packetTimes {
+		if p <= wish {
+			return p
+		}
+	}
+	return packetTimes[len(packetTimes)-1]
+}
+
+// judgeOffer reads an offer and gives the terms and the body of our answer: the
+// first usable audio is taken, every other m= line is refused with port 0. An
 // offer whose audio is switched off gives terms that neither send nor hear.
-func (d *description) judgeOffer(offer []byte, codecs []Codec, before terms) (terms, string, error) {
+func (d *description) judgeOffer(offer []byte, w *wishes, before terms) (terms, string, error) {
 	sections, err := readSDP(offer)
 	if err != nil {
 		return terms{}, "", err
@@ -119,7 +217,10 @@ func (d *description) judgeOffer(offer []byte, codecs []Codec, before terms) (te
 	agreed := before
 	agreed.dir = Inactive
 	if taken >= 0 {
-		if agreed, err = sections[taken].agree(codecs, eventPT); err != nil {
+		if agreed, err = sections[taken].agree(w); err != nil {
+			return terms{}, "", err
+		}
+		if agreed.sendKey, agreed.hearKey, err = chosenKeys(w.security, sections[taken], before); err != nil {
 			return terms{}, "", err
 		}
 	}
@@ -129,8 +230,16 @@ func (d *description) judgeOffer(offer []byte, codecs []Codec, before terms) (te
 			body += refusal(s)
 			continue
 		}
-		answered := slices.DeleteFunc(slices.Clone(s.codecs), func(c Codec) bool { return !slices.Contains(codecs, c) })
-		body += d.audio(s.proto, answered, s.eventPT, agreed.ptime, agreed.dir)
+		a := audioLine{proto: s.proto, event: s.eventPT, ptime: agreed.ptime, dir: agreed.dir, mux: s.mux}
+		for _, f := range s.codecs {
+			if slices.Contains(w.codecs, f.codec) {
+				a.formats = append(a.formats, f)
+			}
+		}
+		if agreed.sendKey != nil {
+			a.keys = []*keying{agreed.sendKey}
+		}
+		body += d.audio(a)
 	}
 	return agreed, body, nil
 }

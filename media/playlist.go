@@ -28,6 +28,15 @@ func newPlaylist(id uint64, clips []*Clip) *playlist {
 	return p
 }
 
+// prepare encodes all clips for a codec.
+func (p *playlist) prepare(codec Codec) {
+	if p != nil {
+		for _, c := range p.clips {
+			c.prepare(codec)
+		}
+	}
+}
+
 // drop tells whether the caller now owns the end of a list nobody has taken.
 func (p *playlist) drop() bool {
 	return p != nil && p.state.CompareAndSwap(listWaiting, listDropped)
@@ -50,10 +59,15 @@ type player struct {
 func (p *player) fill(b []byte, codec Codec) (over bool) {
 	n := 0
 	for n < len(b) && p.clip < len(p.list.clips) {
-		clip := p.list.clips[p.clip].bytes(codec)
-		c := copy(b[n:], clip[p.at:])
+		clip := p.list.clips[p.clip]
+		c := min(len(b)-n, len(clip.aLaw)-p.at)
+		if form := clip.bytes(codec); form != nil {
+			copy(b[n:n+c], form[p.at:])
+		} else {
+			hush(b[n:n+c], codec)
+		}
 		n, p.at = n+c, p.at+c
-		if p.at == len(clip) {
+		if p.at == len(clip.aLaw) {
 			p.clip, p.at = p.clip+1, 0
 		}
 	}

@@ -100,13 +100,15 @@ func TestLatching(t *testing.T) {
 			[]packet{{sdp, 0, 1, true}, {port, 1, 1, false}, {port, 2, 2, false}, {port, 3, 3, false}, {port, 4, 4, false}}, sdp},
 		{"after a second of silence the same host may move", false,
 			[]packet{{sdp, 0, 1, true}, {port, time.Second, 1, false}, {port, time.Second, 2, false}, {port, time.Second, 3, false}, {port, time.Second, 4, true}}, port},
+		{"after a second of silence another host may not, allowed or not", false,
+			[]packet{{sdp, 0, 1, true}, {allowed, time.Second, 1, false}, {allowed, time.Second, 2, false}, {allowed, time.Second, 3, false}, {allowed, time.Second, 4, false}}, sdp},
 		{"on loopback only the exact address counts", true,
 			[]packet{{port, time.Hour, 1, false}, {port, time.Hour, 2, false}, {port, time.Hour, 3, false}, {port, time.Hour, 4, false}}, sdp},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var l latch
-			l.aim(at(sdp), tt.exact, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")})
+			l.aim(at(sdp), &LegConfig{Loopback: tt.exact, Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}})
 			for i, p := range tt.packets {
 				if got := l.admit(at(p.from), header{seq: p.seq, ssrc: 5}, p.at); got != p.want {
 					t.Errorf("packet %d from %s: admitted %v, want %v", i, p.from, got, p.want)
@@ -116,5 +118,40 @@ func TestLatching(t *testing.T) {
 				t.Errorf("latched to %s, want %s", l.source, tt.source)
 			}
 		})
+	}
+}
+
+// TestAnAddressBehindTheirNATWaitsForAPacket: an RFC 1918 address from a trunk on
+// the public network is nowhere, so nothing is sent until their audio has come.
+func TestAnAddressBehindTheirNATWaitsForAPacket(t *testing.T) {
+	four := func(l *latch, from string) (taken bool) {
+		for i := range uint16(4) {
+			taken = l.admit(at(from), header{seq: i, ssrc: 5}, time.Duration(i))
+		}
+		return taken
+	}
+	for _, tt := range []struct {
+		name, sdp, signal, from string
+		waits, taken            bool
+	}{
+		{"a private address of a public trunk", "10.1.2.3:4000", "203.0.113.5", "203.0.113.5:31000", true, true},
+		{"a carrier-grade one", "100.64.1.1:4000", "203.0.113.5", "203.0.113.5:31000", true, true},
+		{"and a stranger", "10.1.2.3:4000", "203.0.113.5", "198.51.100.9:31000", true, false},
+		{"a private trunk", "10.1.2.3:4000", "10.1.2.1", "10.1.2.3:4000", false, true},
+		{"a public address", "203.0.113.7:4000", "203.0.113.5", "203.0.113.7:4000", false, true},
+		{"a trunk nobody told us of", "10.1.2.3:4000", "", "10.1.2.3:4000", false, true},
+	} {
+		var c LegConfig
+		if tt.signal != "" {
+			c.Signal = netip.MustParseAddr(tt.signal)
+		}
+		var l latch
+		l.aim(at(tt.sdp), &c)
+		if l.waits != tt.waits || l.source.IsValid() == tt.waits {
+			t.Errorf("%s: waits %v, sends to %s", tt.name, l.waits, l.source)
+		}
+		if got := four(&l, tt.from); got != tt.taken || got && l.source != at(tt.from) || got && l.waits {
+			t.Errorf("%s: four packets taken %v, sends to %s, waits %v", tt.name, got, l.source, l.waits)
+		}
 	}
 }

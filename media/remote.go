@@ -15,7 +15,7 @@ import (
 var (
 	// ErrRejected: the other side answered our audio with port 0.
 	ErrRejected = errors.New("audio rejected with port 0")
-	// ErrNoCodec: there is no G.711 both sides know (SIP 488).
+	// ErrNoCodec: there is no codec both sides know (SIP 488).
 	ErrNoCodec = errors.New("no common codec")
 	// ErrBadSDP: the description cannot be read.
 	ErrBadSDP = errors.New("bad SDP")
@@ -25,6 +25,7 @@ const (
 	maxSDP      = 16 << 10 // a carrier's answer is well under 2 kB
 	maxSections = 16       // m= lines in one description
 	maxFormats  = 128      // formats in one m= line
+	maxKeys     = 16       // a=crypto in one section
 )
 
 // A section is one m= of a remote description, as far as it matters here.
@@ -32,17 +33,22 @@ type section struct {
 	media, proto string
 	port         int
 	formats      []string
-	codecs       []Codec // in their order of preference
-	eventPT      int     // telephone-event payload type they receive, -1 without
+	codecs       []format // in their order of preference
+	eventPT      int      // telephone-event payload type they receive, -1 without
 	dir          Direction
 	addr         netip.AddrPort // where their RTP is; invalid when put on hold by 0.0.0.0
 	rtcp         netip.AddrPort
-	ptime        int // milliseconds, 0 if unsaid
+	mux          bool // a=rtcp-mux
+	ptime        int  // milliseconds, 0 if unsaid
+	maxptime     int
+	secure       bool // by its profile: RTP/SAVP
+	keys         []*keying
 }
 
-// audio tells whether the section is plain RTP audio that is not switched off.
+// audio tells whether the section is RTP audio that is not switched off. Keys by
+// DTLS are another profile, and not ours.
 func (s section) audio() bool {
-	return s.media == "audio" && s.port > 0 && (s.proto == "RTP/AVP" || s.proto == "RTP/AVPF")
+	return s.media == "audio" && s.port > 0 && (s.secure || s.proto == "RTP/AVP" || s.proto == "RTP/AVPF")
 }
 
 // readSDP gives the m= sections of a description. It never panics, whatever
@@ -51,7 +57,7 @@ func readSDP(b []byte) ([]section, error) {
 	if len(b) > maxSDP {
 		return nil, fmt.Errorf("%w: %d bytes", ErrBadSDP, len(b))
 	}
-	text, err := tidySDP(string(b))
+	text, others, err := tidySDP(string(b))
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +69,11 @@ func readSDP(b []byte) ([]section, error) {
 		return nil, fmt.Errorf("%w: no m= line", ErrBadSDP)
 	}
 	sections := make([]section, 0, len(d.MediaDescriptions))
-	for _, m := range d.MediaDescriptions {
+	for i, m := range d.MediaDescriptions {
+		if other := others[i]; other != nil {
+			sections = append(sections, *other)
+			continue
+		}
 		s, err := readSection(&d, m)
 		if err != nil {
 			return nil, err
@@ -75,13 +85,15 @@ func readSDP(b []byte) ([]section, error) {
 
 // tidySDP keeps c=, m= and a= in the order the grammar wants and replaces the
 // rest. Carriers send stray spaces, bare newlines, odd o= users and e= lines;
-// none of that is a reason to lose a call.
-func tidySDP(text string) (string, error) {
+// none of that is a reason to lose a call. What is not audio (T.38's m=image is
+// unknown to the parser) is kept from it and given as sections of its own.
+func tidySDP(text string) (tidy string, others map[int]*section, err error) {
 	if !strings.HasPrefix(strings.TrimSpace(text), "v=0") {
-		return "", fmt.Errorf("%w: does not start with v=0", ErrBadSDP)
+		return "", nil, fmt.Errorf("%w: does not start with v=0", ErrBadSDP)
 	}
 	type part struct{ m, c, a string }
 	parts := []part{{}}
+	others = map[int]*section{}
 	for line := range strings.SplitSeq(strings.ReplaceAll(text, "\r", "\n"), "\n") {
 		line = strings.TrimSpace(line)
 		if len(line) < 3 || line[1] != '=' {
@@ -91,9 +103,14 @@ func tidySDP(text string) (string, error) {
 		switch line[0] {
 		case 'm':
 			if len(parts) > maxSections {
-				return "", fmt.Errorf("%w: more than %d m= lines", ErrBadSDP, maxSections)
+				return "", nil, fmt.Errorf("%w: more than %d m= lines", ErrBadSDP, maxSections)
 			}
-			parts = append(parts, part{m: strings.Join(strings.Fields(line), " ") + "\r\n"})
+			f := strings.Fields(line[2:])
+			if len(f) >= 4 && len(f) <= maxFormats && f[0] != "audio" {
+				others[len(parts)-1] = &section{media: f[0], proto: f[2], formats: f[3:], eventPT: -1}
+				f = strings.Fields("application 0 RTP/AVP 0")
+			}
+			parts = append(parts, part{m: "m=" + strings.Join(f, " ") + "\r\n"})
 		case 'c':
 			last.c = strings.Join(strings.Fields(line), " ") + "\r\n"
 		case 'a':
@@ -105,7 +122,7 @@ func tidySDP(text string) (string, error) {
 	for _, p := range parts[1:] {
 		out.WriteString(p.m + p.c + p.a)
 	}
-	return out.String(), nil
+	return out.String(), others, nil
 }
 
 func readSection(d *sdp.SessionDescription, m *sdp.MediaDescription) (section, error) {
@@ -113,6 +130,7 @@ func readSection(d *sdp.SessionDescription, m *sdp.MediaDescription) (section, e
 		media: m.MediaName.Media, proto: strings.Join(m.MediaName.Protos, "/"),
 		port: m.MediaName.Port.Value, formats: m.MediaName.Formats, eventPT: -1,
 	}
+	s.secure = s.proto == "RTP/SAVP" || s.proto == "RTP/SAVPF"
 	if s.port < 0 || s.port > 65535 || len(s.formats) > maxFormats {
 		return s, fmt.Errorf("%w: m=%s port %d with %d formats", ErrBadSDP, s.media, s.port, len(s.formats))
 	}
@@ -130,8 +148,20 @@ func readSection(d *sdp.SessionDescription, m *sdp.MediaDescription) (section, e
 	for _, f := range s.formats {
 		s.addFormat(f, names)
 	}
-	if v, ok := m.Attribute("ptime"); ok {
-		s.ptime, _ = strconv.Atoi(strings.TrimSpace(v))
+	for _, a := range append(slices.Clip(d.Attributes), m.Attributes...) {
+		switch a.Key {
+		case "ptime":
+			s.ptime, _ = strconv.Atoi(strings.TrimSpace(a.Value))
+		case "maxptime":
+			s.maxptime, _ = strconv.Atoi(strings.TrimSpace(a.Value))
+		case "rtcp-mux":
+			s.mux = true
+		}
+	}
+	for _, a := range m.Attributes { // RFC 4568 §5.1: only there
+		if k, ok := readKeying(a.Value); a.Key == "crypto" && ok && len(s.keys) < maxKeys {
+			s.keys = append(s.keys, k)
+		}
 	}
 	return s, s.locate(d, m)
 }
@@ -152,22 +182,27 @@ func rtpmaps(attributes []sdp.Attribute) map[string]string {
 	return names
 }
 
-// addFormat notes one format of the m= line. The static types 0 and 8 need no
-// rtpmap (RFC 3551); a dynamic number for G.711 is legal but never seen, and not taken.
-func (s *section) addFormat(format string, names map[string]string) {
-	pt, err := strconv.Atoi(format)
+// addFormat notes one format of the m= line. The static types need no rtpmap (RFC
+// 3551 §6); with one, its name counts and not the number.
+func (s *section) addFormat(text string, names map[string]string) {
+	pt, err := strconv.Atoi(text)
 	if err != nil || pt < 0 || pt > 127 {
 		return
 	}
-	name := names[format]
-	switch {
-	case pt == int(PCMU) && (name == "" || name == "PCMU/8000"),
-		pt == int(PCMA) && (name == "" || name == "PCMA/8000"):
-		if !slices.Contains(s.codecs, Codec(pt)) {
-			s.codecs = append(s.codecs, Codec(pt))
+	name, named := names[text]
+	if name == "TELEPHONE-EVENT/8000" {
+		if s.eventPT < 0 && pt > 34 {
+			s.eventPT = pt
 		}
-	case name == "TELEPHONE-EVENT/8000" && pt > 18 && s.eventPT < 0:
-		s.eventPT = pt
+		return
+	}
+	codec, ok := codecNamed(name)
+	if !named {
+		codec, ok = Codec(pt), Codec(pt).known()
+	}
+	f := format{uint8(pt), codec}
+	if ok && pt != comfortNoise && (pt < 64 || pt > 95) && !slices.Contains(s.codecs, f) { // RFC 5761 §4
+		s.codecs = append(s.codecs, f)
 	}
 }
 

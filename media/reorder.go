@@ -28,6 +28,7 @@ type reorder struct {
 	ts      uint32 // timestamp the next sample has
 	filled  int    // samples of silence written ahead of ts
 	pcm     [maxPayload]int16
+	in, out decoder
 }
 
 type heldPacket struct {
@@ -49,9 +50,6 @@ func (r *reorder) restart() {
 
 // packet takes one audio packet that is not a copy.
 func (r *reorder) packet(h header, codec Codec, payload []byte) {
-	if len(payload) > maxPayload {
-		return
-	}
 	if !r.started {
 		r.started, r.next, r.ts, r.filled = true, h.seq, h.ts, 0
 		for _, d := range r.listeners {
@@ -69,6 +67,12 @@ func (r *reorder) packet(h header, codec Codec, payload []byte) {
 	if int(ahead) >= reorderSlots {
 		r.next, ahead = h.seq, 0
 	}
+	if len(payload) > maxPayload {
+		if ahead == 0 {
+			r.long(h, codec, payload)
+		}
+		return
+	}
 	slot := &r.slots[h.seq%reorderSlots]
 	if slot.used {
 		return
@@ -80,6 +84,18 @@ func (r *reorder) packet(h header, codec Codec, payload []byte) {
 	if r.held >= reorderHold {
 		r.skip()
 	}
+}
+
+// long plays a packet of more than 60 ms at once, in pieces; out of order it is lost.
+func (r *reorder) long(h header, codec Codec, payload []byte) {
+	r.gap(h.ts)
+	for rest := payload; len(rest) > 0; {
+		n := min(maxPayload, len(rest))
+		r.play(codec, rest[:n])
+		rest = rest[n:]
+	}
+	r.next, r.ts = h.seq+1, h.ts+uint32(len(payload))
+	r.flow()
 }
 
 // other notes a packet that is no audio (a key press), so that its number is not waited for.
@@ -126,7 +142,7 @@ func (r *reorder) flow() {
 			return
 		}
 		r.gap(slot.ts)
-		r.play(slot)
+		r.play(slot.codec, slot.b[:slot.n])
 		slot.used = false
 		r.held--
 		r.visits = 0
@@ -135,12 +151,12 @@ func (r *reorder) flow() {
 }
 
 // play hands on one packet; it is decoded only if somebody wants samples.
-func (r *reorder) play(p *heldPacket) {
+func (r *reorder) play(codec Codec, payload []byte) {
 	if r.to != nil {
-		r.to.put(p.codec, p.b[:p.n])
+		r.to.put(codec, payload)
 	}
 	if r.tap != nil || len(r.listeners) > 0 {
-		r.write(r.pcm[:p.codec.decode(r.pcm[:], p.b[:p.n])])
+		r.write(r.pcm[:r.in.decode(r.pcm[:], payload, codec)])
 	}
 }
 
@@ -194,7 +210,7 @@ func (r *reorder) gap(ts uint32) {
 // is nil when nothing was.
 func (r *reorder) pass(codec Codec, payload []byte, samples int) {
 	if len(payload) > 0 {
-		codec.decode(r.pcm[:], payload)
+		r.out.decode(r.pcm[:], payload, codec)
 		for _, d := range r.listeners {
 			d.pass(r.pcm[:samples])
 		}

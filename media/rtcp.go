@@ -145,13 +145,28 @@ func (l *Leg) control(s *shard, now time.Duration) {
 			if !ok {
 				break
 			}
-			if !f.live || !l.believed(from) || !f.rtcp.take(s.in[:n], f.out.ssrc, time.Now(), now) {
-				f.drops.RTCP++
-			}
+			l.hearRTCP(s.in[:n], from, now)
 		}
 	}
 	if f.live && f.rtcp.due(now) {
 		l.report(now, false)
+	}
+}
+
+// isRTCP tells RTCP from RTP on one port, by the second byte (RFC 5761 §4).
+func isRTCP(b []byte) bool { return len(b) > 1 && b[1] >= 192 && b[1] <= 223 }
+
+// hearRTCP takes one datagram, from either socket.
+func (l *Leg) hearRTCP(b []byte, from netip.AddrPort, now time.Duration) {
+	f := &l.flow
+	ok := f.live && l.believed(from)
+	if ok && f.guard != nil {
+		var err error
+		b, err = f.guard.openRTCP(b)
+		ok = err == nil
+	}
+	if !ok || !f.rtcp.take(b, f.out.ssrc, time.Now(), now) {
+		f.drops.RTCP++
 	}
 }
 
@@ -163,12 +178,19 @@ func (l *Leg) believed(from netip.AddrPort) bool {
 
 func (l *Leg) report(now time.Duration, bye bool) {
 	f := &l.flow
-	if !f.terms.remoteRTCP.IsValid() {
+	socket, to := l.rtcp, f.terms.remoteRTCP
+	if f.terms.mux {
+		socket, to = l.rtp, f.latch.source
+	}
+	if !to.IsValid() || f.latch.waits {
 		return
 	}
 	b, err := f.rtcp.report(f, time.Now(), now, bye)
+	if err == nil && f.guard != nil {
+		b, err = f.guard.out.EncryptRTCP(nil, b, &f.guard.rtcp)
+	}
 	if err == nil {
-		err = l.rtcp.Send(b, f.terms.remoteRTCP)
+		err = socket.Send(b, to)
 	}
 	if err == nil {
 		f.rtcp.sent++

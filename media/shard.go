@@ -27,7 +27,7 @@ type shard struct {
 	filled [phases]int
 
 	in  [maxDatagram]byte
-	out [rtpHeaderSize + maxPayload]byte
+	out [rtpHeaderSize + maxPayload + maxTag]byte
 
 	load                             atomic.Int64 // legs, for placing
 	sent, received, dropped, skipped atomic.Uint64

@@ -5,6 +5,7 @@ import "time"
 // Stats is what a leg was, for the call's record.
 type Stats struct {
 	Codec     Codec
+	Security  string // the suite of SRTP; empty in the clear
 	LocalPort int
 	SSRC      uint32 // theirs
 	OwnSSRC   uint32
@@ -40,13 +41,14 @@ type Drops struct {
 	Malformed uint64 // no RTP version 2, cut short, empty
 	Type      uint64 // payload type not agreed
 	Foreign   uint64 // from another source
+	Auth      uint64 // not encrypted with the agreed key, or sent again
 	SSRC      uint64 // right source, strange SSRC
 	Repeated  uint64 // a copy, or too old to tell
 	RTCP      uint64 // RTCP that cannot be read or is foreign
 }
 
 func (d Drops) total() uint64 {
-	return d.Early + d.Malformed + d.Type + d.Foreign + d.SSRC + d.Repeated + d.RTCP
+	return d.Early + d.Malformed + d.Type + d.Foreign + d.Auth + d.SSRC + d.Repeated + d.RTCP
 }
 
 // EngineStats is the state of an engine over all its legs, past and present.
