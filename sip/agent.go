@@ -79,7 +79,7 @@ type Stats struct {
 	Lingering  int    // ended calls kept for late packets
 	Forks      uint64 // answers of other forks, and answers that crossed our CANCEL, hung up
 	Late       uint64 // answers to forgotten calls, hung up
-	Dropped    uint64 // packets from addresses of no trunk
+	Dropped    uint64 // packets from addresses of no trunk, and more than a trunk may send outside calls
 	Strangers  uint64 // requests outside any call, refused
 	Spoofed    uint64 // requests and answers with a call's Call-ID but wrong tags, source or MAC
 	Streams    int    // connections to trunks by TCP and TLS
@@ -141,6 +141,7 @@ func listenOn(ctx context.Context, conn net.PacketConn, c Config) (*Agent, error
 		}
 		mark(udp, a.dscp)
 	}
+	a.door.ours = a.holds
 	a.living, a.die = context.WithCancel(context.Background())
 	lib := newQuiet(c.Log)
 	a.tp = gosip.NewTransportLayer(net.DefaultResolver, gosip.NewParser(), nil,
@@ -284,6 +285,13 @@ func (a *Agent) leave(c *Call) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.calls, c.id)
+}
+
+// holds is find for a Call-ID that is not parsed yet.
+func (a *Agent) holds(callID []byte) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.calls[string(callID)] != nil
 }
 
 func (a *Agent) find(callID string) *Call {

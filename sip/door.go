@@ -28,6 +28,9 @@ type door struct {
 	admitted map[netip.Addr]time.Time
 	kept     map[netip.Addr]bool // of trunks that may call in
 	dropped  atomic.Uint64
+
+	ours  func(callID []byte) bool // whether a call of ours has this Call-ID
+	flood flood
 }
 
 // admit lets packets of these addresses in.
@@ -76,6 +79,11 @@ func (d *door) filter(info gosip.TransportReadProps, data []byte) ([]byte, error
 	}
 	udp, ok := info.RemoteAddr.(*net.UDPAddr)
 	if !ok || !d.open(udp.AddrPort().Addr().Unmap()) || !looksLikeSIP(data) || !cleanLines(data) {
+		d.dropped.Add(1)
+		return nil, nil
+	}
+	from := udp.AddrPort()
+	if !d.ours(rawCallID(data)) && !d.flood.allows(netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), time.Now()) {
 		d.dropped.Add(1)
 		return nil, nil
 	}

@@ -77,50 +77,51 @@ const fresh = "fresh"
 
 // tagFresh gives an INVITE outside any call the To tag of its call before sipgo
 // shares it between goroutines: sipgo's own 487 after a CANCEL then carries the
-// tag of our other responses (RFC 3261 9.2).
+// tag of our other responses (RFC 3261 9.2). Repeated, it gets the same tag.
 func (a *Agent) tagFresh(req *gosip.Request) {
 	to := req.To()
 	if req.Method != gosip.INVITE || to == nil || param(to.Params, "tag") != "" {
 		return
 	}
-	to.Params = append(to.Params, gosip.HeaderKV{K: "tag", V: a.tags.issue(callID(req))})
+	to.Params = append(to.Params, gosip.HeaderKV{K: "tag", V: a.tags.repeat(callID(req), branch(req))})
 	req.Laddr.Hostname = fresh
 }
 
 func takeFresh(req *gosip.Request) bool { return req.Laddr.Hostname == fresh }
 
 // onIncoming takes an INVITE outside any call: from a trunk that may call in it
-// starts one, from others it is refused.
-func (a *Agent) onIncoming(in inbound) {
+// starts one, from others it is refused. It reports whether there is a call.
+func (a *Agent) onIncoming(in inbound) bool {
 	p := a.servedBy(in.req.Source())
-	switch {
-	case a.onCall == nil || p == nil:
+	if a.onCall == nil || p == nil {
 		a.count.strangers.Add(1)
 		in.refuse(403, "Forbidden")
-		return
-	case fromTag(in.req) == "" || callID(in.req) == "" || in.req.CSeq() == nil:
+		return false
+	}
+	if fromTag(in.req) == "" || callID(in.req) == "" || in.req.CSeq() == nil {
 		in.refuse(400, "Bad Request")
-		return
+		return false
 	}
 	if tooSmall(in.req) {
 		in.refuse(422, "Session Interval Too Small", gosip.NewHeader("Min-SE", seconds(minSession)))
-		return
+		return false
 	}
 	d, ok := dialogAsked(in.req, p.local, p.laddr, p.has)
 	if !ok {
 		in.refuse(400, "Bad Contact")
-		return
+		return false
 	}
 	if a.waiting.Add(1) > maxIncoming {
 		a.waiting.Add(-1)
 		in.refuse(503, "Too Many Calls", gosip.NewHeader("Retry-After", "2"))
-		return
+		return false
 	}
-	c := newIncoming(a, p, in, d)
-	if !a.begin(c) {
+	if !a.begin(newIncoming(a, p, in, d)) {
 		a.waiting.Add(-1)
 		in.refuse(482, "Loop Detected") // the same call by another way (RFC 3261 8.2.2.2)
+		return false
 	}
+	return true
 }
 
 // newIncoming makes the call of an INVITE.

@@ -31,7 +31,7 @@ const (
 // RefusedError says that the other side did not want what was proposed; the
 // call goes on as it was.
 type RefusedError struct {
-	Method string // INVITE, UPDATE or REFER
+	Method string // INVITE, UPDATE, REFER or INFO
 	Status int
 	Phrase string
 }

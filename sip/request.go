@@ -34,13 +34,18 @@ func (in inbound) refuse(status int, phrase string, extra ...gosip.Header) {
 }
 
 // onRequest is the door for requests: sipgo calls it on a goroutine per
-// request, so nothing here may depend on their order.
+// request, so nothing here may depend on their order. Of a request that becomes
+// no call's nothing is kept (RFC 3261 8.2.7): who repeats it is answered again.
 func (a *Agent) onRequest(req *gosip.Request, tx *gosip.ServerTx) {
-	in := inbound{req, tx}
-	if req.IsAck() {
-		tx.Terminate() // an ACK has no answer that would end its transaction
+	if !a.hand(inbound{req, tx}) || req.IsAck() { // an ACK has no answer that would end its transaction
+		tx.Terminate()
 	}
-	fresh := takeFresh(req)
+}
+
+// hand gives a request to its call, or answers it; false when it becomes no
+// call's.
+func (a *Agent) hand(in inbound) bool {
+	req := in.req
 	unknown := unsupported(req)
 	c, known := a.callOf(req)
 	switch {
@@ -48,8 +53,8 @@ func (a *Agent) onRequest(req *gosip.Request, tx *gosip.ServerTx) {
 		in.refuse(405, "Method Not Allowed", gosip.NewHeader("Allow", allow))
 	case unknown != "" && !req.IsAck() && !req.IsCancel(): // RFC 3261 8.2.2.3
 		in.refuse(420, "Bad Extension", gosip.NewHeader("Unsupported", printable(unknown)))
-	case fresh:
-		a.onIncoming(in)
+	case takeFresh(req):
+		return a.onIncoming(in)
 	case toTag(req) == "":
 		a.onStranger(in)
 	case req.Method == gosip.CANCEL: // sipgo itself takes one that matches an INVITE
@@ -58,7 +63,11 @@ func (a *Agent) onRequest(req *gosip.Request, tx *gosip.ServerTx) {
 		in.refuse(481, "Call Does Not Exist")
 	case !c.post(in):
 		in.refuse(500, "Busy With This Call", gosip.NewHeader("Retry-After", "1"))
+		return true
+	default:
+		return true
 	}
+	return false
 }
 
 func understood(m gosip.RequestMethod) bool {

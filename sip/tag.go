@@ -34,6 +34,12 @@ func (t tags) issue(callID string) string {
 	return hex.EncodeToString(append(salt, t.mac(callID, salt)...))
 }
 
+// repeat is issue for a call that comes in: the same for the same INVITE.
+func (t tags) repeat(callID, branch string) string {
+	salt := t.mac(branch, []byte(callID))[:tagSalt:tagSalt]
+	return hex.EncodeToString(append(salt, t.mac(callID, salt)...))
+}
+
 // ours reports whether we issued this tag for this call.
 func (t tags) ours(callID, tag string) bool {
 	b, err := hex.DecodeString(tag)
