@@ -37,6 +37,7 @@ func (c *call) perform(actions []dialogs.Action) {
 	if len(actions) > 0 {
 		c.floor.then = nil
 		c.closeWindow()
+		c.withdraw() // the tree went elsewhere
 	}
 	var lines []dialogs.Line
 	for _, a := range actions {
@@ -49,9 +50,8 @@ func (c *call) perform(actions []dialogs.Action) {
 			c.optOut(a.Channels)
 		case dialogs.Invite:
 			c.invite()
-		case dialogs.Transfer: // nobody to hand over to on this line
-			c.asked++
-			c.todo = append(c.todo, func() { c.answer(dialogs.Event{Kind: dialogs.NotTransferred}) })
+		case dialogs.Transfer:
+			c.handOver(a.To, a.Timeout)
 		case dialogs.Send:
 			c.res.Send, c.res.Template = true, a.Template
 		case dialogs.Callback:
@@ -72,6 +72,8 @@ func (c *call) proceed() {
 	}
 	then := c.floor.then
 	switch {
+	case c.handing != nil:
+		c.carryOn()
 	case then != nil && then.Do == dialogs.HangUp, then == nil && c.asked == 0 && c.session.Done():
 		if c.asked == 0 || c.session.Done() {
 			c.hangup("goodbye")

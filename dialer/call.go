@@ -34,6 +34,7 @@ type call struct {
 	todo []func() // own messages, handled before anybody's
 
 	session    *dialogs.Session
+	sent       time.Time // the INVITE, monotonic
 	started    time.Time // the answer, monotonic
 	hanging    bool      // Hangup was asked for; only the end is awaited
 	over       bool
@@ -43,14 +44,15 @@ type call struct {
 	speechless bool   // our voice failed
 	accepted   bool   // media has been agreed
 
-	floor floor
-	hear  hearing
+	floor   floor
+	hear    hearing
+	handing *handing // nil while nobody is asked to take the call over
 
 	asked    int  // questions to the house not yet answered
 	refuse   bool // an opt-out whose answer the tree waits for
 	deciding int  // opt-outs the house has not answered
 
-	window, barge, guard, refusal, talk, giveUp *time.Timer
+	window, barge, guard, refusal, talk, giveUp, handover *time.Timer
 }
 
 func newCall(d *Dialer, j Job, door Door) *call {
@@ -59,7 +61,7 @@ func newCall(d *Dialer, j Job, door Door) *call {
 		inbox: make(chan func(), 8), gone: make(chan struct{}),
 		res:    Result{Attempt: j.Attempt},
 		live:   Live{Attempt: j.Attempt, Masked: j.Masked},
-		window: idle(), barge: idle(), guard: idle(), refusal: idle(), talk: idle(), giveUp: idle(),
+		window: idle(), barge: idle(), guard: idle(), refusal: idle(), talk: idle(), giveUp: idle(), handover: idle(),
 	}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	return c
@@ -77,7 +79,7 @@ func (c *call) close() {
 	close(c.gone)
 	c.stop()
 	c.workers.Wait()
-	for _, t := range []*time.Timer{c.window, c.barge, c.guard, c.refusal, c.talk, c.giveUp} {
+	for _, t := range []*time.Timer{c.window, c.barge, c.guard, c.refusal, c.talk, c.giveUp, c.handover} {
 		t.Stop()
 	}
 	if c.live.State != "" {
@@ -130,6 +132,8 @@ func (c *call) run(ctx context.Context) {
 			c.refusalKept(false)
 		case <-c.talk.C:
 			c.talkedOut()
+		case <-c.handover.C:
+			c.untold()
 		case <-c.giveUp.C:
 			c.over = true
 		case <-cancelled:
@@ -146,6 +150,7 @@ func (c *call) signal(e sip.Event, ok bool) {
 		c.over = true
 		return
 	}
+	c.delay(e)
 	switch e.Kind {
 	case "ringing":
 		c.ringing(Ringing)
@@ -158,10 +163,32 @@ func (c *call) signal(e sip.Event, ok bool) {
 		c.answered(e.SDP)
 	case "info":
 		c.key(e.Digit)
+	case sip.Referred:
+		if c.handing != nil {
+			c.referred(c.handing, e)
+		}
 	case "ended":
 		c.res.Cause = e.Cause
 		c.over = true
 	}
+}
+
+// delay keeps how long the network took to say anything of the called side: the
+// first ring, early media or final answer (post-dial delay).
+func (c *call) delay(e sip.Event) {
+	if c.res.PDD > 0 || c.sent.IsZero() {
+		return
+	}
+	switch e.Kind {
+	case sip.Ringing, sip.Early, sip.Answered:
+	case sip.Ended:
+		if e.Cause.By == sip.ByUs || e.Cause.By == sip.ByTimeout {
+			return
+		}
+	default:
+		return
+	}
+	c.res.PDD = time.Since(c.sent)
 }
 
 func (c *call) ringing(state string) {
@@ -224,6 +251,9 @@ func (c *call) sound(e media.Event) {
 		if c.job.Clip != nil {
 			c.hangup("clip played")
 		}
+		if h := c.handing; h != nil && !h.joined && h.hold == e.ID && h.hold != 0 && !c.hanging && c.floor.playing == nil {
+			c.hold(h)
+		}
 	case "timeout":
 		if c.res.Answered && !c.hanging {
 			c.res.EndedBy = sip.ByTimeout
@@ -239,8 +269,11 @@ func (c *call) hangup(reason string) {
 	}
 	c.cut()
 	c.hanging = true
-	for _, t := range []*time.Timer{c.window, c.barge, c.guard, c.refusal, c.talk} {
+	for _, t := range []*time.Timer{c.window, c.barge, c.guard, c.refusal, c.talk, c.handover} {
 		t.Stop()
+	}
+	if c.handing != nil {
+		c.handing.stop() // the agent's call ends with this one
 	}
 	c.sip.Hangup(reason)
 	c.giveUp.Reset(release)

@@ -33,6 +33,11 @@ type Dialer struct {
 	Log     *slog.Logger      // nil is silent
 	Now     func() time.Time  // the world's clock; nil is time.Now
 	Observe func(Live)        // told each change of each call by its goroutine; must not wait
+	Queues  map[string]*Queue // who takes calls over, by the name trees use; nil is nobody
+
+	// Line is asked before an agent is called, which takes a second line; nil is
+	// always yes.
+	Line func() (release func(), ok bool)
 
 	since func(time.Time) time.Duration // monotonic; nil is time.Since, a test may be slower
 
@@ -108,7 +113,7 @@ func (c *call) dial(ctx context.Context) error {
 		c.res.InviteAt = time.Time{}
 		return err
 	}
-	c.sip = placed
+	c.sip, c.sent = placed, time.Now()
 	c.enter(Dialing)
 	return nil
 }

@@ -33,6 +33,15 @@
 // says nothing clear is treated as a person. A voice or ears that break end in a
 // call by keys or a hang-up, never in a guessed consent.
 //
+// # Handing over to a person
+//
+// A tree's transfer asks the agents of a [Queue] in turn. Attended, a second leg
+// rings, the agent hears who it is and why, and takes the call by a key or a word;
+// until then the customer hears a hold and may still refuse or hang up, which ends
+// the agent's call too. Then [media.Bridge] joins the two, the ears close, and the
+// hang-up of either ends both. Blind, the carrier is asked to connect them (REFER).
+// Nobody, a no and a timeout give the call back to the tree.
+//
 // # What an end means
 //
 // [Verdict] turns the cause of an end and the words heard before an answer into a

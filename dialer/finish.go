@@ -24,7 +24,9 @@ func (c *call) finish() {
 	ours := c.hanging
 	c.hanging = true
 	c.res.EndedAt = c.dialer.now()
+	c.releaseAgent()
 	c.res.RTP = c.leg.Close() // the tap ends, and with it the ears
+	c.res.Late = c.dialer.Media.Stats().LateP99
 	c.hearLastWords()
 	if c.session != nil && !ours {
 		if line != "" {

@@ -30,11 +30,12 @@ const (
 type hearing struct {
 	opened  bool
 	events  <-chan speech.Event // nil: nothing is heard
-	deaf    time.Duration       // sound before this is not the answered person's
-	voicing bool                // they speak now
-	open    bool                // the listening window is open
-	until   time.Time           // when it closes
-	words   int                 // finals and keys so far
+	tap     *media.Tap
+	deaf    time.Duration // sound before this is not the answered person's
+	voicing bool          // they speak now
+	open    bool          // the listening window is open
+	until   time.Time     // when it closes
+	words   int           // finals and keys so far
 }
 
 // openEars starts recognising what comes in, once.
@@ -50,7 +51,16 @@ func (c *call) openEars() {
 	}
 	c.hear.events = stream.Events()
 	tap := c.leg.Tap()
+	c.hear.tap = tap
 	c.work(func(ctx context.Context) { c.pump(ctx, tap, stream) })
+}
+
+// deafen ends the ears: what two people say to each other is not for us.
+func (c *call) deafen() {
+	if c.hear.tap != nil {
+		c.hear.tap.Close()
+	}
+	c.hear.events, c.hear.voicing = nil, false
 }
 
 // pump carries sound from the leg to the ears until the leg is closed.
@@ -190,7 +200,9 @@ func (c *call) key(digit string) {
 func (c *call) turn(e dialogs.Event) {
 	c.closeWindow()
 	if c.session.Done() {
-		c.afterword(e.Text)
+		if c.afterword(e.Text); e.Key == "9" && !c.res.OptOut { // nine is no, to whomever they talk
+			c.optOut([]string{"all"})
+		}
 		return
 	}
 	if c.yields() {

@@ -26,9 +26,13 @@ type world struct {
 	tree    *dialogs.Tree
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, bend ...func(*siptest.Options)) *world {
 	t.Helper()
-	gateway, err := siptest.Start(siptest.Options{Voice: speechtest.ALaw, Ring: 300 * time.Millisecond})
+	o := siptest.Options{Voice: speechtest.ALaw, Ring: 300 * time.Millisecond}
+	for _, b := range bend {
+		b(&o)
+	}
+	gateway, err := siptest.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,16 +47,8 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { engine.Close() })
-	src, err := os.ReadFile("testdata/visit.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tree, err := dialogs.Parse("visit.yaml", src)
-	if err != nil {
-		t.Fatal(err)
-	}
 	return &world{
-		gateway: gateway, tree: tree,
+		gateway: gateway, tree: tree(t, "", ""),
 		trunk: sip.Trunk{Name: "test", Addr: gateway.Addr(), From: "02160000000", RingTimeout: 20 * time.Second},
 		dialer: &Dialer{
 			SIP: agent, Media: engine, Ears: speechtest.Ears{},
@@ -60,6 +56,26 @@ func newWorld(t *testing.T) *world {
 		},
 	}
 }
+
+// tree is the tests' tree, with one thing said differently.
+func tree(t *testing.T, old, text string) *dialogs.Tree {
+	t.Helper()
+	src, err := os.ReadFile("testdata/visit.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if old != "" && !strings.Contains(string(src), old) {
+		t.Fatalf("the tree does not say %q", old)
+	}
+	tree, err := dialogs.Parse("visit.yaml", []byte(strings.Replace(string(src), old, text, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}
+
+// tonePrompts speak so that the other side's ears can understand.
+func tonePrompts() *speech.Prompts { return speech.NewPrompts(speechtest.Voice{}, "") }
 
 // hearing is another dialer of this world, with other ears.
 func (w *world) hearing(ears speech.Recognizer) *Dialer {

@@ -43,11 +43,12 @@ type behaviour struct {
 	morePatience int    // times the usual
 }
 
-// line is one thing a person does. Without atOnce or after it waits until the
+// line is one thing a person does. Without atOnce, after or pause it waits until the
 // bot has spoken and then been quiet.
 type line struct {
 	atOnce bool
 	after  time.Duration // this much of the bot's speech is enough
+	pause  time.Duration // so long after their own last words or keys, whatever is heard
 	say    string
 	beep   bool // 500 ms of 1 kHz after the words
 	keys   string

@@ -16,6 +16,7 @@ type listener struct {
 	quiet   time.Duration // silence received since anybody spoke
 	idle    time.Duration // time since anybody spoke
 	missing time.Duration // time since the last packet
+	since   time.Duration // time since this person last acted
 }
 
 // unsent is how long no packet must come before that too counts as silence: a
@@ -28,6 +29,7 @@ const unsent = time.Second
 func (l *listener) hear(voiced, silent int) (line, bool) {
 	l.idle += frameTime
 	l.missing += frameTime
+	l.since += frameTime
 	if voiced+silent > 0 {
 		l.missing = 0
 	}
@@ -55,6 +57,8 @@ func (l *listener) due(n line) bool {
 	switch {
 	case n.atOnce:
 		return true
+	case n.pause > 0:
+		return l.since >= n.pause
 	case n.after > 0:
 		return l.heard >= n.after
 	}
@@ -62,4 +66,4 @@ func (l *listener) due(n line) bool {
 }
 
 // acted starts the next turn, after the person's own words or keys.
-func (l *listener) acted() { l.heard, l.quiet, l.idle = 0, 0, 0 }
+func (l *listener) acted() { l.heard, l.quiet, l.idle, l.since = 0, 0, 0, 0 }

@@ -2,6 +2,7 @@ package siptest
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -44,6 +45,8 @@ func (g *Gateway) receive(d datagram, now time.Time) {
 		g.answer(m, 200, "OK", g.contact(), allow)
 	case "INFO", "UPDATE":
 		g.onMidDialog(m, c)
+	case "REFER":
+		g.onRefer(m, c, now)
 	default:
 		g.answer(m, 405, "Method Not Allowed", allow)
 	}
@@ -242,6 +245,41 @@ func (g *Gateway) onMidDialog(m *Message, c *call) {
 		return
 	}
 	g.send(respond(m, 200, "OK", c.tag, g.contact()).Bytes(), m.Source)
+}
+
+// sipfrag is the body of a NOTIFY that tells how a transfer goes (RFC 3420).
+type sipfrag string
+
+func (f sipfrag) addTo(m *Message) {
+	m.Header = append(m.Header, Field{"Content-Type", "message/sipfrag;version=2.0"})
+	m.Body = []byte(f)
+}
+
+// onRefer transfers the person (RFC 3515): the agent rings, and NOTIFYs tell what
+// came of it. Nobody is connected: that is the carrier's own affair.
+func (g *Gateway) onRefer(m *Message, c *call, now time.Time) {
+	if c == nil || m.ToTag() != c.tag || c.over || !c.answered {
+		g.answer(m, 481, "Call/Transaction Does Not Exist")
+		return
+	}
+	g.send(respond(m, 202, "Accepted", c.tag, g.contact()).Bytes(), m.Source)
+	number := userOf(addressURI(m.Get("Refer-To")))
+	if c.rec.ReferredTo == number { // a retransmission
+		return
+	}
+	c.rec.ReferredTo = number
+	tell := func(status, state string) {
+		g.send(c.request("NOTIFY", g.contact(), Field{"Event", "refer"}, Field{"Subscription-State", state}, sipfrag("SIP/2.0 "+status+"\r\n")).Bytes(), c.peer)
+	}
+	tell("100 Trying", "active;expires=60")
+	b := personFor(number).behaviour
+	switch {
+	case b.never:
+	case b.status != 0:
+		c.at(now.Add(c.ringTime()), func(time.Time) { tell(strconv.Itoa(b.status)+" "+b.phrase, "terminated;reason=noresource") })
+	default:
+		c.at(now.Add(c.ringTime()), func(time.Time) { tell("200 OK", "terminated;reason=noresource") })
+	}
 }
 
 // onReinvite changes the session of a live dialog.

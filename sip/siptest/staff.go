@@ -6,8 +6,8 @@ import "time"
 // that. Their Suffix is the whole number, so that nobody else has it.
 var staff = []person{
 	{Case{Suffix: "8001", Name: "agent-accepts", Disposition: "answered", Outcome: "transferred",
-		About: "Hears the brief, presses 1, greets, answers once and hangs up."},
-		behaviour{lines: []line{{keys: "1"}, {atOnce: true, say: "您好我是小李"}, {say: "马上给您补发"}, {hang: true}}}},
+		About: "Hears the brief, presses 1, greets, says one thing more and hangs up."},
+		behaviour{lines: []line{{keys: "1"}, {pause: 500 * time.Millisecond, say: "您好我是小李"}, {pause: 3 * time.Second, say: "马上给您补发"}, {pause: time.Second, hang: true}}}},
 	{Case{Suffix: "8002", Name: "agent-declines", Disposition: "rejected", About: "Hears the brief and presses 2."},
 		behaviour{lines: []line{{keys: "2"}}, morePatience: 4}},
 	{Case{Suffix: "8003", Name: "agent-away", Disposition: "no_answer", About: "Never picks up."},
@@ -16,7 +16,7 @@ var staff = []person{
 		behaviour{instant: true, status: 486, phrase: "Busy Here", cause: 17, causeText: "User busy", refusedBy: "callee"}},
 	{Case{Suffix: "8005", Name: "agent-says-yes", Disposition: "answered", Outcome: "transferred",
 		About: "Hears the brief, says 好的接进来, greets and stays until the customer hangs up."},
-		behaviour{lines: []line{{say: "好的接进来"}, {atOnce: true, say: "您好我是小王"}}, morePatience: 4}},
+		behaviour{lines: []line{{say: "好的接进来"}, {pause: 800 * time.Millisecond, say: "您好我是小王"}}, morePatience: 4}},
 	{Case{Suffix: "8006", Name: "agent-silent", Disposition: "no_answer", About: "Picks up and says nothing."},
 		behaviour{morePatience: 4}},
 	{Case{Suffix: "8007", Name: "agent-says-no", Disposition: "rejected", About: "Hears the brief and says 不行我在忙."},
@@ -29,7 +29,7 @@ var staff = []person{
 		behaviour{lines: says("我要找人工", "牛轧糖还没收到"), morePatience: 4}},
 	{Case{Suffix: "13800138402", Name: "asks-human-and-leaves", Disposition: "answered", Outcome: "transferred",
 		About: "Asks for a person, tells them what is wrong and hangs up."},
-		behaviour{lines: append(says("我要找人工", "牛轧糖还没收到"), line{hang: true}), morePatience: 4}},
+		behaviour{lines: append(says("我要找人工", "牛轧糖还没收到"), line{pause: time.Second, hang: true}), morePatience: 4}},
 	{Case{Suffix: "13800138403", Name: "asks-human-then-stop", Disposition: "answered", Outcome: "opt_out",
 		About: "Asks for a person and, while it rings there, wants no more calls: 9."},
 		behaviour{lines: []line{{say: "我要找人工"}, {after: 1500 * time.Millisecond, keys: "9", optOut: true}}, morePatience: 4}},

@@ -40,12 +40,19 @@ type CallRecord struct {
 
 	Inbound    bool   // the person called us: Number is theirs, From what they showed
 	RetryAfter string // of our refusal of such a call
-	Audio      []byte // what the person was sent, A-law, if Options.Keep
+	ReferredTo string // whom the caller under test transferred the person to
+	Audio      ALaw   // what the person was sent, if Options.Keep
 
 	RTPIn, RTPOut int  // packets from the caller, packets to the caller
 	Acked         bool // the final response was acknowledged
 	Byed          bool // a BYE went one way and was seen: the caller's came, or ours was answered
 }
+
+// ALaw is G.711 audio; it prints its length only.
+type ALaw []byte
+
+// String is for tests that fail.
+func (a ALaw) String() string { return (time.Duration(len(a)) * time.Second / 8000).String() }
 
 // entry is one line of the carrier log.
 type entry struct {
