@@ -14,6 +14,8 @@ type Almanac struct {
 	Source string           `json:"source"`
 	Cities map[string][]Day `json:"cities"`
 
+	Rules Rules `json:"-"` // what names the weather; nil is DefaultRules
+
 	events []Happening
 }
 
@@ -46,12 +48,12 @@ func ReadAlmanac(r io.Reader) (*Almanac, error) {
 // Add puts events beside the weather.
 func (a *Almanac) Add(events []Happening) { a.events = append(a.events, events...) }
 
-// Today gives the weather and the next event of a city. The almanac counts as
+// Today gives the weather and the coming events of a city. The almanac counts as
 // observed at the full hour, like a service asked every hour.
 func (a *Almanac) Today(_ context.Context, place Place, now time.Time) ([]Occasion, error) {
 	var found []Occasion
 	if days, ok := a.Cities[place.City]; ok {
-		o, err := forecast(place, days, now, now.Truncate(time.Hour), a.Source)
+		o, err := forecast(place, days, now, now.Truncate(time.Hour), a.Source, a.Rules)
 		if err != nil && !errors.Is(err, errNoDay) {
 			return nil, fmt.Errorf("weather of %s: %w", place.City, err)
 		}
@@ -59,8 +61,6 @@ func (a *Almanac) Today(_ context.Context, place Place, now time.Time) ([]Occasi
 			found = append(found, o)
 		}
 	}
-	if o, ok := next(a.events, place, now); ok {
-		found = append(found, o)
-	}
+	found = append(found, coming(a.events, place, now, now.Truncate(time.Hour))...)
 	return found, nil
 }

@@ -1,10 +1,13 @@
 package occasions
 
 import (
+	"cmp"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -12,12 +15,15 @@ import (
 
 // Happening is something that goes on in a city for some days.
 type Happening struct {
-	City   string
-	Name   string
-	Place  string
-	Starts time.Time // midnight of its first day
-	Ends   time.Time // end of its last day
-	Source string
+	Province string // "" where the city's name is enough
+	City     string
+	Name     string
+	Place    string
+	Starts   time.Time // midnight of its first day
+	Ends     time.Time // end of its last day
+	Audience string    // a tag the person must have; "" is everybody
+	Expires  time.Time // not spoken of from then on, sold out say; zero is Ends
+	Source   string
 }
 
 // eventAhead is how many days before its first day an event becomes a reason.
@@ -29,22 +35,85 @@ const (
 	longestPlace = 12
 )
 
+// written is an event as files and feeds have it; dates are 2006-01-02.
+type written struct {
+	Province string `json:"province"`
+	City     string `json:"city"`
+	Name     string `json:"name"`
+	Place    string `json:"place"`
+	Starts   string `json:"starts"`
+	Ends     string `json:"ends"`
+	Audience string `json:"audience"`
+	Expires  string `json:"expires"`
+	Source   string `json:"source"`
+}
+
+// happening checks an event; the field at fault comes with the error.
+func (w written) happening() (h Happening, field string, err error) {
+	for _, f := range []struct{ name, value string }{
+		{"city", w.City}, {"name", w.Name}, {"place", w.Place}, {"starts", w.Starts}, {"ends", w.Ends}, {"source", w.Source},
+	} {
+		if strings.TrimSpace(f.value) == "" || !utf8.ValidString(f.value) {
+			return h, f.name, errors.New("is empty or not UTF-8")
+		}
+	}
+	where, ok := Locate(w.Province, w.City, "")
+	if !ok {
+		return h, "city", fmt.Errorf("%s is no city that is known, or could be two; give its province", w.City)
+	}
+	h = Happening{
+		Province: where.Province, City: where.City, Name: strings.TrimSpace(w.Name), Place: strings.TrimSpace(w.Place),
+		Audience: strings.TrimSpace(w.Audience), Source: strings.TrimSpace(w.Source),
+	}
+	if utf8.RuneCountInString(h.Name) > longestEvent {
+		return h, "name", fmt.Errorf("has room for %d characters", longestEvent)
+	}
+	if utf8.RuneCountInString(h.Place) > longestPlace {
+		return h, "place", fmt.Errorf("has room for %d characters", longestPlace)
+	}
+	if h.Starts, err = time.ParseInLocation(time.DateOnly, w.Starts, beijing); err != nil {
+		return h, "starts", fmt.Errorf("%q is no date; write 2026-12-05", w.Starts)
+	}
+	last, err := time.ParseInLocation(time.DateOnly, w.Ends, beijing)
+	if err != nil || last.Before(h.Starts) {
+		return h, "ends", fmt.Errorf("%s to %s is no span of days", w.Starts, w.Ends)
+	}
+	h.Ends = last.AddDate(0, 0, 1)
+	if w.Expires != "" {
+		if h.Expires, err = time.ParseInLocation(time.DateOnly, w.Expires, beijing); err != nil {
+			return h, "expires", fmt.Errorf("%q is no date; write 2026-12-05", w.Expires)
+		}
+	}
+	return h, "", nil
+}
+
 var eventColumns = []string{"city", "name", "place", "starts", "ends", "source"}
 
 // ReadEvents reads a table with the columns city, name, place, starts, ends and
-// source, UTF-8, dates as 2006-01-02. The first fault ends the reading and names
-// its line: this table is kept by hand.
+// source, and if wanted province, audience and expires, in any order; UTF-8, dates
+// as 2006-01-02. The first fault ends the reading and names its line and column:
+// this table is kept by hand.
 func ReadEvents(r io.Reader) ([]Happening, error) {
 	in := csv.NewReader(r)
-	in.FieldsPerRecord = len(eventColumns)
 	header, err := in.Read()
 	if err != nil {
 		return nil, fmt.Errorf("reading the header of the events: %w", err)
 	}
 	header[0] = strings.TrimPrefix(header[0], "\ufeff")
-	for i, name := range eventColumns {
-		if strings.ToLower(strings.TrimSpace(header[i])) != name {
-			return nil, fmt.Errorf("events: column %d is %q, %q was expected", i+1, header[i], name)
+	var w written
+	cells := map[string]*string{
+		"province": &w.Province, "city": &w.City, "name": &w.Name, "place": &w.Place, "starts": &w.Starts, "ends": &w.Ends,
+		"audience": &w.Audience, "expires": &w.Expires, "source": &w.Source,
+	}
+	for i, name := range header {
+		header[i] = strings.ToLower(strings.TrimSpace(name))
+		if cells[header[i]] == nil {
+			return nil, fmt.Errorf("events: column %d is %q; known are province, city, name, place, starts, ends, audience, expires, source", i+1, name)
+		}
+	}
+	for _, name := range eventColumns {
+		if !slices.Contains(header, name) {
+			return nil, fmt.Errorf("events: there is no column %s", name)
 		}
 	}
 	var events []Happening
@@ -57,45 +126,59 @@ func ReadEvents(r io.Reader) ([]Happening, error) {
 			return nil, fmt.Errorf("reading the events: %w", err)
 		}
 		line, _ := in.FieldPos(0)
-		for i := range row {
-			row[i] = strings.TrimSpace(row[i])
-			if row[i] == "" || !utf8.ValidString(row[i]) {
-				return nil, fmt.Errorf("events, line %d: %s is empty or not UTF-8", line, eventColumns[i])
-			}
+		for i, cell := range row {
+			*cells[header[i]] = strings.TrimSpace(cell)
 		}
-		e := Happening{City: strings.TrimSuffix(row[0], "市"), Name: row[1], Place: row[2], Source: row[5]}
-		starts, err1 := time.ParseInLocation(time.DateOnly, row[3], beijing)
-		ends, err2 := time.ParseInLocation(time.DateOnly, row[4], beijing)
-		switch {
-		case err1 != nil || err2 != nil || ends.Before(starts):
-			return nil, fmt.Errorf("events, line %d: %s to %s is no span of days", line, row[3], row[4])
-		case utf8.RuneCountInString(e.Name) > longestEvent || utf8.RuneCountInString(e.Place) > longestPlace:
-			return nil, fmt.Errorf("events, line %d: name and place have room for %d characters each", line, longestEvent)
+		h, field, err := w.happening()
+		if err != nil {
+			return nil, fmt.Errorf("events, line %d, %s: %w", line, field, err)
 		}
-		e.Starts, e.Ends = starts, ends.AddDate(0, 0, 1)
-		events = append(events, e)
+		events = append(events, h)
 	}
 }
 
-// next is the event of a city that goes on or starts soonest within the week.
-func next(events []Happening, place Place, now time.Time) (Occasion, bool) {
-	var best Happening
+// readEventsJSON reads a list of objects with the names of ReadEvents' columns.
+// Keys it does not know are let be: feeds carry more than we need.
+func readEventsJSON(b []byte) (events []Happening, err error) {
+	var list []written
+	if err := json.Unmarshal(b, &list); err != nil {
+		return nil, fmt.Errorf("reading events: %w", err)
+	}
+	for i, w := range list {
+		h, field, err := w.happening()
+		if err != nil {
+			return nil, fmt.Errorf("event %d, %s: %w", i+1, field, err)
+		}
+		events = append(events, h)
+	}
+	return events, nil
+}
+
+// coming are the events of a city that go on or start within the week, the soonest
+// first.
+func coming(events []Happening, place Place, now, observed time.Time) (found []Occasion) {
+	var mine []Happening
 	for _, e := range events {
-		if e.City != place.City || !now.Before(e.Ends) || e.Starts.After(now.AddDate(0, 0, eventAhead)) {
-			continue
+		over := e.Ends
+		if !e.Expires.IsZero() && e.Expires.Before(over) {
+			over = e.Expires
 		}
-		if best.Name == "" || e.Starts.Before(best.Starts) || e.Starts.Equal(best.Starts) && e.Name < best.Name {
-			best = e
+		same := e.City == place.City && (e.Province == "" || place.Province == "" || e.Province == place.Province)
+		if same && now.Before(over) && !e.Starts.After(now.AddDate(0, 0, eventAhead)) {
+			e.Ends = over
+			mine = append(mine, e)
 		}
 	}
-	if best.Name == "" {
-		return Occasion{}, false
+	slices.SortStableFunc(mine, func(a, b Happening) int {
+		return cmp.Or(a.Starts.Compare(b.Starts), cmp.Compare(a.Name, b.Name))
+	})
+	for _, e := range mine {
+		found = append(found, Occasion{
+			Kind: Event, Place: place, Source: e.Source, ObservedAt: observed, Until: e.Ends, Confidence: 0.9, Audience: e.Audience,
+			Facts: map[string]any{
+				"name": e.Name, "place": e.Place, "date": e.Starts, "observed_at": observed, "source": e.Source,
+			},
+		})
 	}
-	observed := now.Truncate(time.Hour)
-	return Occasion{
-		Kind: Event, Place: place, Source: best.Source, ObservedAt: observed, Until: best.Ends,
-		Facts: map[string]any{
-			"name": best.Name, "place": best.Place, "date": best.Starts, "observed_at": observed, "source": best.Source,
-		},
-	}, true
+	return found
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"net/url"
@@ -15,63 +14,52 @@ import (
 	"time"
 )
 
-// Limits of one question to a weather service: it is asked before a call, never
-// during one, and a slow answer is no answer.
-const (
-	forecastDeadline = 2 * time.Second
-	forecastBytes    = 1 << 20
-	retryAfter       = time.Minute // a failed city is not asked again before
-)
-
 // Forecast asks a service shaped like Open-Meteo's /v1/forecast for daily values.
 // Each city is asked once an hour, whoever asks how often; those who ask together
 // wait for one answer.
 type Forecast struct {
-	BaseURL string // scheme and host; the path /v1/forecast is added
-	Name    string // spoken of as the source; "open-meteo" when empty
-	HTTP    *http.Client
-	Cities  map[string]Coordinates // nil: the built-in table
+	BaseURL   string // scheme and host; the path /v1/forecast is added
+	Geocoding string // the same of its /v1/search, for cities outside the table; "" leaves them out
+	Name      string // spoken of as the source; "open-meteo" when empty
+	HTTP      *http.Client
+	Cities    map[string]Coordinates // nil: the built-in table
+	Rules     Rules                  // what names the weather; nil is DefaultRules
 
-	mu    sync.Mutex
-	cache map[string]*answer
+	weather asker[[]Day]
+	where   sync.Map // city and province → Coordinates found by Geocoding
 }
 
 // Coordinates of a city, in degrees.
 type Coordinates struct{ Latitude, Longitude float64 }
 
-// answer is one city's weather, or why there is none; done closes when it is known.
-type answer struct {
-	done   chan struct{}
-	asked  time.Time
-	series []Day
-	err    error
-}
-
-// Today gives the weather of a city that the service's table knows; another city
-// is no error, only nothing known.
+// Today gives the weather of a city whose place is known; another city is no
+// error, only nothing known.
 func (f *Forecast) Today(ctx context.Context, place Place, now time.Time) ([]Occasion, error) {
-	table := f.Cities
-	if table == nil {
-		table = cities
-	}
-	at, ok := table[place.City]
-	if !ok {
+	if _, known := f.table()[place.City]; !known && f.Geocoding == "" {
 		return nil, nil
 	}
-	a := f.ask(ctx, place.City, at, now)
-	select {
-	case <-a.done:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("weather of %s: %w", place.City, ctx.Err())
-	}
-	if a.err != nil {
-		return nil, fmt.Errorf("weather of %s: %w", place.City, a.err)
-	}
-	o, err := forecast(place, a.series, now, a.asked, f.name())
+	series, observed, err := f.weather.ask(ctx, place.Province+"/"+place.City, now, func(ctx context.Context) ([]Day, error) {
+		at, err := f.locate(ctx, place)
+		if err != nil {
+			return nil, err
+		}
+		return f.fetch(ctx, at)
+	})
 	if err != nil {
-		return nil, fmt.Errorf("weather of %s: %w", place.City, err)
+		return nil, of(place, "weather", err)
+	}
+	o, err := forecast(place, series, now, observed, f.name(), f.Rules)
+	if err != nil {
+		return nil, of(place, "weather", err)
 	}
 	return []Occasion{o}, nil
+}
+
+func (f *Forecast) table() map[string]Coordinates {
+	if f.Cities == nil {
+		return cities
+	}
+	return f.Cities
 }
 
 func (f *Forecast) name() string {
@@ -79,40 +67,6 @@ func (f *Forecast) name() string {
 		return "open-meteo"
 	}
 	return f.Name
-}
-
-// ask finds this hour's answer or fetches it. The fetch has its own deadline and
-// does not die with the one who happened to ask first.
-func (f *Forecast) ask(ctx context.Context, city string, at Coordinates, now time.Time) *answer {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if a := f.cache[city]; a != nil && f.current(a, now) {
-		return a
-	}
-	if f.cache == nil {
-		f.cache = map[string]*answer{}
-	}
-	a := &answer{done: make(chan struct{}), asked: now}
-	f.cache[city] = a
-	go func() {
-		defer close(a.done)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forecastDeadline)
-		defer cancel()
-		a.series, a.err = f.fetch(ctx, at)
-	}()
-	return a
-}
-
-func (f *Forecast) current(a *answer, now time.Time) bool {
-	select {
-	case <-a.done:
-	default:
-		return true
-	}
-	if a.err != nil {
-		return now.Sub(a.asked).Abs() < retryAfter
-	}
-	return a.asked.Truncate(time.Hour).Equal(now.Truncate(time.Hour))
 }
 
 // reply is what Open-Meteo answers: arrays side by side, one entry a day. Values
@@ -130,6 +84,8 @@ type reply struct {
 		Code []*int     `json:"weather_code"`
 		High []*float64 `json:"temperature_2m_max"`
 		Low  []*float64 `json:"temperature_2m_min"`
+		Rain []*float64 `json:"precipitation_sum"`
+		Wind []*float64 `json:"wind_speed_10m_max"`
 	} `json:"daily"`
 }
 
@@ -137,33 +93,14 @@ func (f *Forecast) fetch(ctx context.Context, at Coordinates) ([]Day, error) {
 	query := url.Values{
 		"latitude":      {strconv.FormatFloat(at.Latitude, 'f', 2, 64)},
 		"longitude":     {strconv.FormatFloat(at.Longitude, 'f', 2, 64)},
-		"daily":         {"weather_code,temperature_2m_max,temperature_2m_min"},
+		"daily":         {"weather_code,temperature_2m_max,temperature_2m_min,precipitation_sum,wind_speed_10m_max"},
 		"timezone":      {"Asia/Shanghai"},
 		"past_days":     {"1"},
 		"forecast_days": {"3"},
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(f.BaseURL, "/")+"/v1/forecast?"+query.Encode(), nil)
+	body, err := get(ctx, f.HTTP, "the weather service", strings.TrimSuffix(f.BaseURL, "/")+"/v1/forecast?"+query.Encode(), nil)
 	if err != nil {
-		return nil, fmt.Errorf("asking the weather service: %w", err)
-	}
-	client := f.HTTP
-	if client == nil {
-		client = http.DefaultClient
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("asking the weather service: %w", err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the weather service answered %s", response.Status)
-	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, forecastBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading the weather: %w", err)
-	}
-	if len(body) > forecastBytes {
-		return nil, fmt.Errorf("the weather service answered more than %d bytes", forecastBytes)
+		return nil, err
 	}
 	return parseForecast(body, at)
 }
@@ -193,6 +130,12 @@ func parseForecast(body []byte, at Coordinates) ([]Day, error) {
 		days[i] = Day{Date: date, Low: rounded(d.Low[i]), High: rounded(d.High[i])}
 		if len(d.Code) == len(d.Time) && d.Code[i] != nil {
 			days[i].Text = weatherText[*d.Code[i]]
+		}
+		if len(d.Rain) == len(d.Time) {
+			days[i].Rain = rounded(d.Rain[i])
+		}
+		if len(d.Wind) == len(d.Time) {
+			days[i].Wind = rounded(d.Wind[i])
 		}
 	}
 	return days, nil

@@ -44,8 +44,9 @@ func TestForecastBecomesFacts(t *testing.T) {
 		Kind: Weather, Place: Place{City: "哈尔滨"}, Source: "open-meteo", ObservedAt: today, Until: today.Add(6 * time.Hour),
 		Facts: map[string]any{
 			"drop_48h": 11, "today": map[string]any{"low": -5, "high": 3, "text": "阴"},
-			"tomorrow": map[string]any{"low": -12, "high": -4, "text": "小雪"}, "observed_at": today, "source": "open-meteo",
+			"tomorrow": map[string]any{"low": -12, "high": -4, "text": "小雪"}, "observed_at": today, "source": "open-meteo", "kind": "cold_snap",
 		},
+		Confidence: forecastConfidence,
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -146,7 +147,7 @@ func TestWhoeverAsksDoesNotWaitForASlowService(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 	begun := time.Now()
-	if _, err := f.Today(context.Background(), Place{City: "哈尔滨"}, today); err == nil || time.Since(begun) > 2*forecastDeadline {
+	if _, err := f.Today(context.Background(), Place{City: "哈尔滨"}, today); err == nil || time.Since(begun) > 2*askDeadline {
 		t.Errorf("%v after %v", err, time.Since(begun))
 	}
 }
@@ -158,7 +159,7 @@ func FuzzParseForecast(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if o, err := forecast(Place{}, days, today, today, "s"); err == nil {
+		if o, err := forecast(Place{}, days, today, today, "s", nil); err == nil {
 			low := o.Facts["tomorrow"].(map[string]any)["low"].(int)
 			if low < coldest || low > hottest {
 				t.Errorf("tomorrow is %d", low)

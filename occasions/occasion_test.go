@@ -69,7 +69,7 @@ func TestFactsOfOnePerson(t *testing.T) {
 			map[string]map[string]any{
 				"weather": {
 					"drop_48h": 11, "today": map[string]any{"low": -5, "high": 3, "text": "阴"},
-					"tomorrow": map[string]any{"low": -12, "high": -4, "text": "小雪"}, "observed_at": observed, "source": "示例",
+					"tomorrow": map[string]any{"low": -12, "high": -4, "text": "小雪"}, "observed_at": observed, "source": "示例", "kind": "cold_snap",
 				},
 				"event":    {"name": "冬日灯会", "place": "兆麟公园", "date": at("2026-12-05 00:00"), "observed_at": observed, "source": "文旅局"},
 				"birthday": {"today": true, "days": 0, "lunar": true, "spoken": "农历十月廿三"},
@@ -96,7 +96,7 @@ func TestFactsOfOnePerson(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := For(context.Background(), test.who, test.now, []Source{broken{}, fixed(t)}, nil)
-			if diff := cmp.Diff(test.want, got); diff != "" {
+			if diff := cmp.Diff(test.want, got.Facts()); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -109,7 +109,7 @@ func TestAFactThatIsPastItsTimeIsNotSpoken(t *testing.T) {
 		"from the future": {Kind: Weather, ObservedAt: today.Add(time.Minute), Until: today.Add(time.Hour)},
 	} {
 		got := For(context.Background(), contacts.Contact{City: "哈尔滨"}, today, []Source{one{o}}, nil)
-		if len(got) != 0 {
+		if len(got.Occasions) != 0 {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
@@ -126,8 +126,9 @@ func TestFestivals(t *testing.T) {
 		"2026-01-01 09:00": "元旦", "2026-02-16 09:00": "除夕", "2026-02-17 09:00": "春节", "2026-03-03 09:00": "元宵节",
 		"2026-06-19 09:00": "端午节", "2026-08-19 09:00": "七夕", "2026-09-25 09:00": "中秋节", "2026-10-18 09:00": "重阳节",
 		"2024-02-09 09:00": "除夕", "2025-07-25 09:00": "", "2026-12-01 09:00": "",
+		"2026-05-10 09:00": "母亲节", "2026-06-21 09:00": "父亲节", "2026-04-05 09:00": "清明节", "2026-02-10 09:00": "小年",
 	} {
-		if got := festivalOn(at(date)); got != want {
+		if got := Calendar(at(date)).Festival; got != want {
 			t.Errorf("%s is %q, want %q", date, got, want)
 		}
 	}
@@ -153,13 +154,41 @@ func TestEventsNameTheLineTheyRefuse(t *testing.T) {
 	const header = "city,name,place,starts,ends,source\n"
 	for text, want := range map[string]string{
 		"":                                 "reading the header of the events: EOF",
-		"city,name,place,from,to,source\n": `events: column 4 is "from", "starts" was expected`,
-		header + "a,b,c,2026-12-02,2026-12-01,s\n":             "events, line 2: 2026-12-02 to 2026-12-01 is no span of days",
-		header + "a,b,c,2026-12-02,2026-12-02,\n":              "events, line 2: source is empty or not UTF-8",
-		header + "a,一二三四五六七八九十一二三,c,2026-12-02,2026-12-02,s\n": "events, line 2: name and place have room for 12 characters each",
+		"city,name,place,from,to,source\n": `events: column 4 is "from"; known are province, city, name, place, starts, ends, audience, expires, source`,
+		"city,name,place,starts,source\n":  "events: there is no column ends",
+		header + "杭州,b,c,2026-12-02,2026-12-01,s\n":             "events, line 2, ends: 2026-12-02 to 2026-12-01 is no span of days",
+		header + "杭州,b,c,2026-12-02,2026-12-02,\n":              "events, line 2, source: is empty or not UTF-8",
+		header + "杭州,一二三四五六七八九十一二三,c,2026-12-02,2026-12-02,s\n": "events, line 2, name: has room for 12 characters",
+		header + "吉林,b,c,2026-12-02,2026-12-02,s\n":             "events, line 2, city: 吉林 is no city that is known, or could be two; give its province",
 	} {
 		if _, err := ReadEvents(strings.NewReader(text)); err == nil || err.Error() != want {
 			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+}
+
+func TestAnEventForMembersIsToldToMembersOnlyAndNotPastItsExpiry(t *testing.T) {
+	events, err := ReadEvents(strings.NewReader("city,name,place,starts,ends,audience,expires,source\n" +
+		"杭州,会员品鉴会,孤山,2026-12-01,2026-12-03,会员,,门店\n" +
+		"杭州,读书会,断桥,2026-12-02,2026-12-04,,2026-12-03,门店\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a Almanac
+	a.Add(events)
+	named := func(tags []string, now string) any {
+		r := For(context.Background(), contacts.Contact{City: "杭州", Tags: tags}, at(now), []Source{&a}, nil)
+		return r.Facts()["event"]["name"]
+	}
+	for _, c := range []struct {
+		tags []string
+		now  string
+		want any
+	}{
+		{[]string{"会员"}, "2026-12-01 10:00", "会员品鉴会"}, {nil, "2026-12-01 10:00", "读书会"}, {nil, "2026-12-03 10:00", nil},
+	} {
+		if got := named(c.tags, c.now); got != c.want {
+			t.Errorf("%v at %s: %v, want %v", c.tags, c.now, got, c.want)
 		}
 	}
 }
