@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -77,6 +79,58 @@ func (n SpokenNames) Of(o Order) (string, bool) {
 		return name, name != ""
 	}
 	return n.Spoken(o.Item)
+}
+
+// Cycles says how long one order of an item lasts, by the same keys as SpokenNames.
+type Cycles map[string]time.Duration
+
+// ReadCycles reads the column cycle_days (周期天数) of the table of spoken names; a
+// table without it has no cycles, an empty cell no cycle for its item.
+func ReadCycles(r io.Reader) (Cycles, error) {
+	t, err := newTable(r)
+	if err != nil {
+		return nil, err
+	}
+	header, _, err := t.next()
+	if err != nil {
+		return nil, fmt.Errorf("reading the header of the spoken names: %w", err)
+	}
+	key, days := column(header, "sku", "商家编码", "keyword", "关键词"), column(header, "cycle_days", "周期天数")
+	cycles := Cycles{}
+	for days >= 0 {
+		cells, line, err := t.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("spoken names, line %d: %w", line, err)
+		}
+		cell := cellAt(cells, days)
+		if cell == "" {
+			continue
+		}
+		n, err := strconv.Atoi(cell)
+		if err != nil || n < 1 || n > 3650 {
+			return nil, &RowError{Line: line, Column: days + 1, Field: "cycle_days", Reason: "not_days", Value: cell, Row: cells}
+		}
+		cycles[cellAt(cells, key)] = time.Duration(n) * 24 * time.Hour
+	}
+	return cycles, nil
+}
+
+// Of finds an ordered item's cycle: by its SKU, or else by the longest keyword in
+// its title; zero when there is none.
+func (c Cycles) Of(o Order) time.Duration {
+	if d, ok := c[o.SKU]; ok && o.SKU != "" {
+		return d
+	}
+	best := ""
+	for k := range c {
+		if strings.Contains(o.Item, k) && (len(k) > len(best) || len(k) == len(best) && k < best) {
+			best = k
+		}
+	}
+	return c[best]
 }
 
 // Unmapped counts the SKUs (or titles, where there is no SKU) that have no entry.

@@ -148,7 +148,7 @@ func (p *treeParser) checkPurpose(root *val) {
 	t.purpose = "care"
 	t.eachLine(func(_ *node, l *line) {
 		for _, ref := range lineRefs(l) {
-			if groupOf(ref) == "order" {
+			if slices.Contains([]string{"order", "anniversary", "replenish"}, groupOf(ref)) {
 				t.purpose = "service"
 			}
 		}

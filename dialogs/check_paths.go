@@ -20,7 +20,7 @@ type place struct {
 }
 
 // personalGroups are counted on every path: two of them are enough for one call.
-var personalGroups = []string{"contact", "place", "order", "birthday"}
+var personalGroups = []string{"contact", "place", "order", "birthday", "anniversary", "replenish"}
 
 const (
 	maxPersonal = 2

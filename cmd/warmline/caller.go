@@ -401,8 +401,11 @@ func (d *door) Dial(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Asked before the locks: services are cached, and nobody waits for them here.
+	grave := c.facts.held(ctx, d.claimed.Contact, c.clock.now())
 	return c.db.Dial(ctx, c.clock.now(), d.claimed.Attempt, d.claimed.Epoch, c.id, func(s compliance.Subject) compliance.Verdict {
 		know(&s, c.config, d.claimed.Campaign)
+		s.Sensitive = append(s.Sensitive, grave...)
 		return c.decide(c.clock.now(), policy, s) // the time when the locks were won
 	})
 }

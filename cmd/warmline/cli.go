@@ -25,19 +25,20 @@ type cli struct {
 	Config  string `help:"Config file; warmline.yaml in this folder is taken by itself." short:"c" placeholder:"FILE" env:"WARMLINE_CONFIG"`
 	Verbose bool   `help:"Log what happens, not only what goes wrong." short:"v"`
 
-	Demo     demoCmd     `cmd:"" help:"The main job end to end on this machine, with simulated people. Nothing to set up."`
-	Serve    serveCmd    `cmd:"" help:"Run Warmline: API, planner, dialer, friend queue, messages."`
-	Migrate  migrateCmd  `cmd:"" help:"Bring the database to this version."`
-	Import   importCmd   `cmd:"" help:"Read a shop's order file into people."`
-	Consent  consentCmd  `cmd:"" help:"Consents: who agreed to be contacted, with proof."`
-	Campaign campaignCmd `cmd:"" help:"Campaigns (外呼任务): create, start, pause, resume, cancel, status."`
-	Call     callCmd     `cmd:"" help:"Place one real call to any SIP peer; needs no database."`
-	Load     loadCmd     `cmd:"" help:"Place many test calls and measure them; needs no database."`
-	Dialog   dialogCmd   `cmd:"" help:"Dialog trees (话术): lint, chat."`
-	Simulate simulateCmd `cmd:"" help:"Run a simulated carrier, WeCom or SMS provider."`
-	Report   reportCmd   `cmd:"" help:"The funnel from people to friends, with every denominator."`
-	Why      whyCmd      `cmd:"" help:"Why a person was, was not, or will be called."`
-	Doctor   doctorCmd   `cmd:"" help:"Check config, stores, trunks, voices and time zones, and say what to do."`
+	Demo      demoCmd      `cmd:"" help:"The main job end to end on this machine, with simulated people. Nothing to set up."`
+	Serve     serveCmd     `cmd:"" help:"Run Warmline: API, planner, dialer, friend queue, messages."`
+	Migrate   migrateCmd   `cmd:"" help:"Bring the database to this version."`
+	Import    importCmd    `cmd:"" help:"Read a shop's order file into people."`
+	Consent   consentCmd   `cmd:"" help:"Consents: who agreed to be contacted, with proof."`
+	Campaign  campaignCmd  `cmd:"" help:"Campaigns (外呼任务): create, start, pause, resume, cancel, status."`
+	Call      callCmd      `cmd:"" help:"Place one real call to any SIP peer; needs no database."`
+	Load      loadCmd      `cmd:"" help:"Place many test calls and measure them; needs no database."`
+	Dialog    dialogCmd    `cmd:"" help:"Dialog trees (话术): lint, chat."`
+	Occasions occasionsCmd `cmd:"" help:"Kind reasons to call in a place on a day; lunar dates, solar terms, holidays."`
+	Simulate  simulateCmd  `cmd:"" help:"Run a simulated carrier, WeCom or SMS provider."`
+	Report    reportCmd    `cmd:"" help:"The funnel from people to friends, with every denominator."`
+	Why       whyCmd       `cmd:"" help:"Why a person was, was not, or will be called."`
+	Doctor    doctorCmd    `cmd:"" help:"Check config, stores, trunks, voices and time zones, and say what to do."`
 }
 
 // app is what every command gets: context, streams and the parsed globals.

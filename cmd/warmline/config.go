@@ -89,9 +89,31 @@ type SpeechConfig struct {
 
 // OccasionsConfig names the sources of kind reasons.
 type OccasionsConfig struct {
-	Almanac   string `yaml:"almanac"`
-	Events    string `yaml:"events"`
-	OpenMeteo string `yaml:"open_meteo"`
+	Almanac   string         `yaml:"almanac"`
+	Events    string         `yaml:"events"`
+	Notices   string         `yaml:"notices"`
+	Rules     string         `yaml:"rules"`
+	OpenMeteo string         `yaml:"open_meteo"`
+	Geocoding string         `yaml:"geocoding"`
+	QWeather  QWeatherConfig `yaml:"qweather"`
+	Feeds     []FeedConfig   `yaml:"feeds"`
+}
+
+// QWeatherConfig is an account at 和风天气: a host and one of the two ways in.
+type QWeatherConfig struct {
+	URL       string `yaml:"url"`
+	APIKey    string `yaml:"api_key"`
+	ProjectID string `yaml:"project_id"`
+	KeyID     string `yaml:"key_id"`
+	KeyFile   string `yaml:"key_file"`
+}
+
+// FeedConfig is a list of local events that somebody else keeps.
+type FeedConfig struct {
+	URL    string `yaml:"url"`
+	Format string `yaml:"format"`
+	Source string `yaml:"source"`
+	City   string `yaml:"city"`
 }
 
 // KeyConfig is the key that suppression entries are hashed with.

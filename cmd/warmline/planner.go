@@ -9,6 +9,7 @@ import (
 
 	"warmline/compliance"
 	"warmline/dialogs"
+	"warmline/occasions"
 	"warmline/postgres"
 	"warmline/scheduler"
 )
@@ -144,7 +145,9 @@ func (p *planner) newWords(ctx context.Context, c scheduler.Campaign, due []sche
 	for i := range due {
 		d := &due[i]
 		know(&d.Subject, p.config, c)
-		d.Subject.NothingNew = dialogs.NothingNew(tree, p.facts.of(ctx, d.Contact, now), ledgerOf(ledgers[d.ContactID]))
+		reading := occasions.For(ctx, d.Contact, now, p.facts.sources, p.log)
+		d.Subject.Sensitive = append(d.Subject.Sensitive, sensitive(reading)...)
+		d.Subject.NothingNew = dialogs.NothingNew(tree, p.facts.with(d.Contact, now, reading), ledgerOf(ledgers[d.ContactID]))
 	}
 	return nil
 }

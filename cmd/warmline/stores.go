@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -18,7 +19,6 @@ import (
 	"warmline/contacts"
 	"warmline/dialer"
 	"warmline/media"
-	"warmline/occasions"
 	"warmline/postgres"
 	"warmline/postgres/local"
 	redislocal "warmline/scheduler/tasks/local"
@@ -201,13 +201,15 @@ func (p paced) Synthesize(ctx context.Context, u speech.Utterance) ([]int16, int
 func newFactBook(cfg Config, log *slog.Logger) (*factBook, error) {
 	b := &factBook{brand: cfg.Brand, log: log, spoken: contacts.SpokenNames{}}
 	if cfg.SpokenNames != "" {
-		f, err := os.Open(cfg.SpokenNames)
+		table, err := os.ReadFile(cfg.SpokenNames)
 		if err != nil {
 			return nil, fmt.Errorf("spoken names: %w", err)
 		}
-		defer f.Close()
-		if b.spoken, err = contacts.ReadSpokenNames(f); err != nil {
+		if b.spoken, err = contacts.ReadSpokenNames(bytes.NewReader(table)); err != nil {
 			return nil, fmt.Errorf("spoken names in %s: %w", cfg.SpokenNames, err)
+		}
+		if b.cycles, err = contacts.ReadCycles(bytes.NewReader(table)); err != nil {
+			return nil, fmt.Errorf("cycles in %s: %w", cfg.SpokenNames, err)
 		}
 	}
 	var err error
@@ -215,39 +217,4 @@ func newFactBook(cfg Config, log *slog.Logger) (*factBook, error) {
 		return nil, err
 	}
 	return b, nil
-}
-
-// openSources opens the configured sources, the fixed almanac first.
-func openSources(cfg OccasionsConfig) ([]occasions.Source, error) {
-	var sources []occasions.Source
-	almanac := &occasions.Almanac{}
-	if cfg.Almanac != "" {
-		f, err := os.Open(cfg.Almanac)
-		if err != nil {
-			return nil, fmt.Errorf("the almanac: %w", err)
-		}
-		defer f.Close()
-		if almanac, err = occasions.ReadAlmanac(f); err != nil {
-			return nil, fmt.Errorf("the almanac in %s: %w", cfg.Almanac, err)
-		}
-	}
-	if cfg.Events != "" {
-		f, err := os.Open(cfg.Events)
-		if err != nil {
-			return nil, fmt.Errorf("local events: %w", err)
-		}
-		defer f.Close()
-		list, err := occasions.ReadEvents(f)
-		if err != nil {
-			return nil, fmt.Errorf("local events in %s: %w", cfg.Events, err)
-		}
-		almanac.Add(list)
-	}
-	if cfg.Almanac != "" || cfg.Events != "" {
-		sources = append(sources, almanac)
-	}
-	if cfg.OpenMeteo != "" {
-		sources = append(sources, &occasions.Forecast{BaseURL: cfg.OpenMeteo})
-	}
-	return sources, nil
 }

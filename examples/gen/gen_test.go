@@ -176,7 +176,7 @@ func TestTheDayHasItsOccasions(t *testing.T) {
 	yes, _ := load(t).callable()
 	counts := map[string]int{}
 	for _, c := range yes {
-		facts := occasions.For(context.Background(), c, world, []occasions.Source{book}, nil)
+		facts := occasions.For(context.Background(), c, world, []occasions.Source{book}, nil).Facts()
 		if w := facts["weather"]; w == nil {
 			t.Errorf("no weather for %s", c.City)
 		} else if w["drop_48h"].(int) >= 8 && w["tomorrow"].(map[string]any)["low"].(int) < 10 {
