@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -35,7 +36,6 @@ type Engine struct {
 	ports  *ports
 	shards []*shard
 	epoch  time.Time
-	spare  int // processors asked for
 
 	mu     sync.RWMutex // held for reading while a leg is placed
 	closed bool
@@ -56,11 +56,11 @@ func NewEngine(c Config) (*Engine, error) {
 		c.PortMin, c.PortMax = 16384, 32767
 	}
 	if c.Shards <= 0 {
-		c.Shards = processors()
+		c.Shards = runtime.GOMAXPROCS(0)
 	}
-	rest := goSleeper
+	rest := func() sleeper { return goSleeper{} }
 	if c.Listen == nil {
-		c.Listen, rest = listenUDP, threadSleeper
+		c.Listen, rest = listenUDP, newSleeper
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -77,12 +77,8 @@ func NewEngine(c Config) (*Engine, error) {
 	if e.ports, err = newPorts(c.PortMin, c.PortMax); err != nil {
 		return nil, err
 	}
-	if rest.thread {
-		e.spare = c.Shards
-		spare(e.spare)
-	}
 	for range c.Shards {
-		s := newShard(e.epoch, rest)
+		s := newShard(e.epoch, rest())
 		e.shards = append(e.shards, s)
 		go s.run()
 	}
@@ -194,7 +190,6 @@ func (e *Engine) Close() {
 		<-s.stopped
 	}
 	if !already {
-		spare(-e.spare)
 		e.config.Log.LogAttrs(context.Background(), slog.LevelDebug, "media closed", slog.Uint64("sent", e.Stats().Sent))
 	}
 }

@@ -33,7 +33,7 @@ func (e *echoOfOne) Close() error                      { return nil }
 // loneLeg is a leg on a shard that does not run.
 func loneLeg(tb testing.TB, rtp, rtcp Packets, remote netip.AddrPort) (*Leg, *shard) {
 	tb.Helper()
-	s := newShard(time.Now().Add(-time.Second), goSleeper)
+	s := newShard(time.Now().Add(-time.Second), goSleeper{})
 	e := &Engine{epoch: s.epoch, shards: []*shard{s}, public: remote.Addr()}
 	l := newLeg(e, LegConfig{Codecs: both, PTime: 20, FirstTimeout: time.Hour, Timeout: time.Hour}, 6000, rtp, rtcp)
 	s.add(l)

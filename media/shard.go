@@ -1,7 +1,6 @@
 package media
 
 import (
-	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -43,9 +42,7 @@ func (s *shard) now() time.Duration { return time.Since(s.epoch) }
 // run walks the wheel until quit; without legs it sleeps on its commands.
 func (s *shard) run() {
 	defer close(s.stopped)
-	if s.rest.thread {
-		runtime.LockOSThread() // never unlocked: the thread ends with the shard
-	}
+	defer s.rest.close()
 	for {
 		if s.legs == 0 {
 			select {

@@ -1,14 +1,63 @@
 package media
 
 import (
+	"fmt"
+	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// threadSleeper is precise to some microseconds. A signal ends the sleep early;
-// the shard looks at the clock again.
-var threadSleeper = sleeper{thread: true, sleep: func(d time.Duration) {
-	ts := unix.NsecToTimespec(int64(d))
-	_ = unix.Nanosleep(&ts, nil)
-}}
+// A timerSleeper is a timerfd in Go's poller. A shard that sleeps gives its
+// processor to others as with time.Sleep, which it would not if its thread slept
+// in the kernel; it is woken within some tens of microseconds.
+type timerSleeper struct {
+	file  *os.File
+	conn  syscall.RawConn
+	fd    int
+	asked bool
+	wait  func(uintptr) bool
+}
+
+// newSleeper gives exact sleep, or Go's where the kernel refuses it.
+func newSleeper() sleeper {
+	s, err := newTimerSleeper()
+	if err != nil {
+		return goSleeper{}
+	}
+	return s
+}
+
+func newTimerSleeper() (*timerSleeper, error) {
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("timerfd_create", err)
+	}
+	s := &timerSleeper{fd: fd, file: os.NewFile(uintptr(fd), "shard timer")}
+	if s.conn, err = s.file.SyscallConn(); err != nil {
+		_ = s.file.Close()
+		return nil, fmt.Errorf("waiting for a timer: %w", err)
+	}
+	// The first question is no, so that the poller waits; what it was woken by need
+	// not be read, as setting the timer anew forgets it.
+	s.wait = func(uintptr) bool {
+		s.asked = !s.asked
+		return !s.asked
+	}
+	return s, nil
+}
+
+func (s *timerSleeper) sleep(d time.Duration) {
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(max(d, 1)))}
+	if err := unix.TimerfdSettime(s.fd, 0, &spec, nil); err != nil {
+		time.Sleep(d)
+		return
+	}
+	s.asked = false
+	if err := s.conn.Read(s.wait); err != nil {
+		time.Sleep(d)
+	}
+}
+
+func (s *timerSleeper) close() { _ = s.file.Close() }

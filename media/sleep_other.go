@@ -2,4 +2,4 @@
 
 package media
 
-var threadSleeper = goSleeper
+func newSleeper() sleeper { return goSleeper{} }
