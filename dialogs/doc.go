@@ -73,8 +73,10 @@
 //
 // # What was heard
 //
-// [Understand] sorts a sentence into a closed list of intents by tables. A wish to be left
-// alone wins over everything it is mixed with, a refusal over a yes; 好 does not confirm who
+// [Understand] sorts a sentence into a closed list of intents by the rules of lexicon/zh.yaml
+// and en.yaml, which an operator can read. A wish to be left alone wins over everything it
+// is mixed with, a refusal over a yes; the question just asked decides 嗯 and 不; what fits
+// nothing is tried as it sounds. Behind identity: confirmed 好 does not confirm who
 // somebody is, and liking what was bought is no yes to an ask. Over our own words an intent
 // marked ! under everywhere, and opt_out always, is acted on at once; a protected line
 // yields to nothing else; a yes given over the last line is kept until it ends.

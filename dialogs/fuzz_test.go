@@ -2,6 +2,7 @@ package dialogs
 
 import (
 	"os"
+	"slices"
 	"testing"
 	"time"
 )
@@ -54,25 +55,25 @@ func FuzzExpression(f *testing.F) {
 	})
 }
 
-// FuzzUnderstand: every sentence gets an intent of the closed list, and with
-// 不要再打了 in it, it is an opt-out.
+// FuzzUnderstand: every sentence gets an intent of the closed list after any question, and
+// with an opt-out in it, before or behind, it is an opt-out.
 func FuzzUnderstand(f *testing.F) {
-	for _, s := range []string{"可以", "明天下午三点", "下周八二十五点", "十十十点", "99999小时后", ":::", "？？", "ＯＫ"} {
-		f.Add(s)
+	for _, s := range []string{"可以", "明天下午三点", "下周八二十五点", "十十十点", "99999小时后", ":::", "？？", "ＯＫ", "一三八零零一三八零零零", "不用不用不用不用你加吧", "double double triple", "at 25:99 pm next next friday", "half past", "别 别 别 打", "\xff\xfe"} {
+		f.Add(s, uint8(len(s)))
 	}
-	f.Fuzz(func(t *testing.T, s string) {
-		for _, lang := range []string{"zh-CN", "en"} {
-			in := Understand(s, "ask", lang, monday)
-			known := false
-			for _, n := range IntentNames {
-				known = known || n == in.Name
+	optOuts := map[string][]string{"zh-CN": {"不要再打了", "别打了", "以后别联系我", "把我拉黑", "退订"}, "en": {"don't call me again", "stop calling me", "take me off your list"}}
+	f.Fuzz(func(t *testing.T, s string, which uint8) {
+		question := Questions[int(which)%len(Questions)]
+		for lang, phrases := range optOuts {
+			if in := Understand(s, question, lang, monday); !slices.Contains(IntentNames, in.Name) || in.Rule == "" {
+				t.Errorf("%q is %q by %q", s, in.Name, in.Rule)
 			}
-			if !known {
-				t.Errorf("%q is %q", s, in.Name)
+			phrase := phrases[int(which)%len(phrases)]
+			for _, mixed := range []string{s + "，" + phrase, phrase + "，" + s} {
+				if in := Understand(mixed, question, lang, monday); in.Name != "opt_out" {
+					t.Errorf("%q is %s by %s", mixed, in.Name, in.Rule)
+				}
 			}
-		}
-		if in := Understand(s+"，不要再打了", "ask", "zh-CN", monday); in.Name != "opt_out" {
-			t.Errorf("%q with an opt-out is %s by %s", s, in.Name, in.Rule)
 		}
 	})
 }

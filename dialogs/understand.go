@@ -1,118 +1,134 @@
 package dialogs
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 )
 
-// Intent is what a sentence was understood as. Rule names the row that decided,
-// so that a misunderstanding can be traced to it.
+// Intent is what a sentence was understood as. Rule names the row of the lexicon that
+// decided, so that a misunderstanding can be traced to it; "~" behind it says that the
+// sentence only sounds like what the row holds.
 type Intent struct {
 	Name       string
-	Time       time.Time // a time the person named, if any
+	Time       time.Time // the time the person named, if any
+	Slots      Slots
 	Confidence float64
 	Rule       string
-	Channels   []string // opt_out: "all", or only the channel that was named
 }
 
 // IntentNames is the closed list of what Understand can answer.
 var IntentNames = []string{"yes", "no", "busy", "later", "opt_out", "complaint", "wrong_person", "are_you_a_bot", "who_are_you", "repeat", "not_interested", "already_friend", "phone_is_wechat", "ask_human", "driving", "greeting", "backchannel", "price", "other"}
 
-// Understand reads one sentence by rules. Context is what was asked ("identity", "ask" or
-// "question"), lang a BCP 47 tag, now resolves 明天下午三点.
+// Questions are the contexts of an answer: what was asked last. identity is an opening that
+// asks who somebody is; question is any other question of fact; "" is none.
+var Questions = []string{"opening", "identity", "recall_order", "question", "offer_add", "ask_phone_is_wechat", "silence_prompt", "goodbye", ""}
+
+// Understand reads one sentence by the rules of the lexicon of its language: lang is a BCP 47
+// tag, question one of Questions, now resolves 明天下午三点.
 //
 // The order of the rules is the promise: a wish to be left alone wins over everything it is
-// mixed with, a refusal wins over a yes, and a yes is only what is left when every negation
-// has been looked at.
-func Understand(text string, context string, lang string, now time.Time) Intent {
-	s := squeeze(text)
-	if s == "" {
+// mixed with, a refusal over a yes, and a yes is only what is left when every negation has
+// been looked at. What fits no rule is tried once more as it sounds, where a yes is never
+// found but a yes may be lost.
+func Understand(text, question, lang string, now time.Time) Intent {
+	l, s := chineseLexicon(), sentence{}
+	if strings.HasPrefix(strings.ToLower(lang), "en") {
+		l = englishLexicon()
+		s = readEnglish(text, now, l.dict)
+	} else {
+		s = readChinese(text, now)
+	}
+	in := s.hum(question)
+	if in.Name == "" {
+		in = l.understand(s.tokens, question)
+	}
+	in.Slots.Phones, in.Slots.Numbers = s.slots.Phones, s.slots.Numbers
+	switch in.Name {
+	case "later", "busy", "driving":
+		in.Time = s.at
+	}
+	return in
+}
+
+// hum understands a sentence without words. 嗯 answers a question; 啊 answers nothing.
+func (s sentence) hum(question string) Intent {
+	switch {
+	case s.filler && s.asked:
+		return Intent{Name: "repeat", Confidence: 0.8, Rule: "filler?"}
+	case s.filler && s.nod && question != "" && question != "goodbye":
+		return Intent{Name: "yes", Confidence: humConfidence, Rule: "nod"}
+	case s.filler:
+		return Intent{Name: "backchannel", Confidence: 0.9, Rule: "filler"}
+	case len(s.tokens) == 0:
 		return Intent{Name: "other", Rule: "empty"}
 	}
-	rules := zhRules
-	if strings.HasPrefix(strings.ToLower(lang), "en") {
-		s, rules = " "+words(text)+" ", enRules
-	}
+	return Intent{}
+}
+
+// humConfidence is how much a 嗯 agrees: enough to go on with, too little to be held to.
+const humConfidence = 0.6
+
+// refusals are what a sentence may turn out to be that read like something else.
+var refusals = []string{"opt_out", "not_interested", "no", "wrong_person", "complaint"}
+
+func (l *lexicon) understand(text []token, question string) Intent {
 	in := Intent{Name: "other", Confidence: 0.3, Rule: "none"}
-	for _, r := range rules {
-		subject := s
-		if r.unless != nil {
-			subject = r.unless.ReplaceAllString(s, "")
-		}
-		if m := r.match.FindString(subject); m != "" {
-			in = Intent{Name: r.name, Confidence: 0.9, Rule: r.name + ":" + strings.TrimSpace(m)}
-			break
-		}
+	if h, ok := l.find(text, question, nil); ok {
+		in = l.intent(h)
 	}
-	if in.Name == "other" {
-		in = polarity(s, context, in)
+	if l.sounds == nil || !slices.Contains([]string{"other", "yes", "no", "not_interested", "greeting"}, in.Name) {
+		return in
 	}
-	switch in.Name {
-	case "opt_out":
-		in.Channels = []string{"all"}
-		if smsOnly.MatchString(s) && !callWords.MatchString(s) {
-			in.Channels = []string{"sms"}
+	h, ok := l.sounds.find(soundsOf(text), question, func(r *rule, h hit) bool {
+		switch {
+		case r.intent == "yes" || r.intent == "greeting" || r.intent == "other" || r.intent == in.Name:
+			return false
+		case in.Name != "other" && r.intent != "opt_out" && !(in.Name == "yes" && slices.Contains(refusals, r.intent)):
+			return false
 		}
-	case "later", "busy", "driving":
-		in.Time, _ = readWhen(s, now)
+		return h.literal >= 3 || h.literal >= 2 && h.literal == len(text)
+	})
+	if ok {
+		heard := l.intent(h)
+		heard.Confidence, heard.Rule = 0.7, heard.Rule+"~"
+		return heard
 	}
 	return in
 }
 
-// polarity decides yes or no by what is left of a Chinese sentence once idioms are set aside.
-// Who they are is not confirmed by 好 or 你说: only by saying so.
-func polarity(s, context string, in Intent) Intent {
-	if in.Rule != "none" || !hasHan(s) && !slices.Contains([]string{"ok", "yes", "no"}, s) {
-		return in
-	}
-	whole := s
-	s = notAnAnswer.ReplaceAllString(s, "")
-	s = goodIdiom.ReplaceAllString(s, "好")
-	s = openQuestion.ReplaceAllString(s, "")
-	if unsure.MatchString(s) {
-		in.Rule = "unsure"
-		return in
-	}
-	if m := negation.FindString(s); m != "" {
-		return Intent{Name: "no", Confidence: 0.85, Rule: "negation:" + m}
-	}
-	yes := assent
-	switch context {
-	case "identity":
-		yes = itIsMe
-	case "ask":
-		yes, s = consent, liking.ReplaceAllString(s, "")
-	}
-	if m := yes.FindString(s); m != "" {
-		return Intent{Name: "yes", Confidence: 0.85, Rule: "assent:" + m}
-	}
-	if m := hello.FindString(whole); m != "" {
-		return Intent{Name: "greeting", Confidence: 0.8, Rule: "greeting:" + m}
-	}
-	if hum.MatchString(s) {
-		if context == "identity" && strings.HasPrefix(s, "嗯") {
-			return Intent{Name: "yes", Confidence: 0.6, Rule: "hum"}
+func (l *lexicon) intent(h hit) Intent {
+	r := l.rules[h.rule]
+	in := Intent{Name: r.intent, Confidence: r.confidence, Rule: r.name}
+	if r.intent == "opt_out" {
+		if in.Slots.Channels = slices.Clone(r.channels); r.channels == nil {
+			in.Slots.Channels = []string{"all"}
 		}
-		return Intent{Name: "backchannel", Confidence: 0.8, Rule: "hum"}
 	}
 	return in
 }
 
-// understand is Understand with the tree's own words: they decide where the
-// rules found nothing firmer than a plain yes.
-func (t *Tree) understand(n *node, text string, now time.Time) Intent {
-	context := "question"
+// question is what a node asks, as Understand wants to know it.
+func (n *node) question() string {
 	switch {
 	case n == nil:
+		return ""
 	case n.ask:
-		context = "ask"
+		return "offer_add"
 	case n.heard["yes"] != nil && n.heard["yes"].identity:
-		context = "identity"
+		return "identity"
 	}
-	in := Understand(text, context, t.lang, now)
+	return "question"
+}
+
+// understand is Understand with the tree's own words: they decide where the rules found
+// nothing firmer than a plain yes. A 嗯 to the ask is waited out, not taken for consent.
+func (t *Tree) understand(n *node, text string, now time.Time) Intent {
+	in := Understand(text, n.question(), t.lang, now)
+	if in.Name == "yes" && in.Confidence <= humConfidence && n != nil && n.ask {
+		in.Name = "backchannel"
+	}
 	if !slices.Contains([]string{"yes", "other", "price", "phone_is_wechat"}, in.Name) {
 		return in
 	}
@@ -120,7 +136,7 @@ func (t *Tree) understand(n *node, text string, now time.Time) Intent {
 	for _, own := range t.words {
 		for _, phrase := range own.phrases {
 			if strings.Contains(s, phrase) {
-				return Intent{Name: own.name, Confidence: 0.9, Rule: "words:" + phrase}
+				return Intent{Name: own.name, Slots: in.Slots, Confidence: 0.9, Rule: "words:" + phrase}
 			}
 		}
 	}
@@ -143,29 +159,6 @@ func squeeze(text string) string {
 	return strings.Trim(b.String(), ":")
 }
 
-// words keeps the words of a sentence apart, for languages that write them so.
-func words(text string) string {
-	return strings.Join(strings.FieldsFunc(strings.ToLower(strings.ReplaceAll(text, "’", "'")), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '\''
-	}), " ")
-}
-
 func hasHan(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) })
-}
-
-type rule struct {
-	name          string
-	match, unless *regexp.Regexp
-}
-
-func rules(rows ...[3]string) []rule {
-	out := make([]rule, len(rows))
-	for i, r := range rows {
-		out[i] = rule{name: r[0], match: regexp.MustCompile(r[1])}
-		if r[2] != "" {
-			out[i].unless = regexp.MustCompile(r[2])
-		}
-	}
-	return out
 }

@@ -12,8 +12,9 @@ import (
 
 // dialogCmd groups what an author of trees does.
 type dialogCmd struct {
-	Lint dialogLintCmd `cmd:"" help:"Check trees; every problem with its file, line and column."`
-	Chat dialogChatCmd `cmd:"" help:"Talk to a tree by text."`
+	Lint       dialogLintCmd       `cmd:"" help:"Check trees; every problem with its file, line and column."`
+	Chat       dialogChatCmd       `cmd:"" help:"Talk to a tree by text."`
+	Understand dialogUnderstandCmd `cmd:"" help:"What sentences are understood as."`
 }
 
 type dialogLintCmd struct {
