@@ -21,6 +21,7 @@ type Config struct {
 	Log       *slog.Logger    // nil discards
 	OnCall    func(*Incoming) // takes calls of the trunks given to Serve, each on a goroutine of its own; nil refuses them. Close waits for its return
 	Key       []byte          // secret that marks our calls; keep it over restarts so that late answers are recognised. Random when empty
+	DNS       []string        // DNS servers, host:port; the system's when empty
 	DSCP      int             // class of our packets (RFC 2474); CS3 when 0, none when negative
 }
 
@@ -30,12 +31,16 @@ type Agent struct {
 	name  string
 	log   *slog.Logger
 	tags  tags
-	names names
+	dns   *resolver
 	door  door
 	stray strays
 
 	onCall  func(*Incoming)
 	waiting atomic.Int64 // calls that came in and are not answered
+
+	targets targets
+	nonces  nonces
+	served  served
 
 	forget func() bool // stops waiting for Listen's ctx
 	conn   net.PacketConn
@@ -50,13 +55,15 @@ type Agent struct {
 	listenTCP sync.Once
 	living    context.Context // ends with the agent
 	die       context.CancelFunc
+	leaving   context.Context // ends when Close begins
+	retire    context.CancelFunc
+	keepers   sync.WaitGroup // those that keep served trunks
 
 	mu     sync.Mutex
 	inlet  net.Listener     // where trunks connect to us by TCP; nil before acceptTCP
 	closed bool             // no new calls
 	ended  bool             // no new goroutines
 	calls  map[string]*Call // by Call-ID
-	served []*peer          // trunks that may call in
 	stop   chan struct{}    // closed when goroutines must end
 	done   chan struct{}    // closed when Close is through
 	wg     sync.WaitGroup   // socket reader, call owners, exchanges
@@ -126,6 +133,7 @@ func listenOn(ctx context.Context, conn net.PacketConn, c Config) (*Agent, error
 		conn:   conn,
 		laddr:  gosip.Addr{IP: udp.IP, Port: udp.Port},
 		dscp:   c.DSCP,
+		dns:    newResolver(c.DNS),
 		tcp:    newSpout(&net.TCPAddr{IP: udp.IP, Port: udp.Port}),
 		tls:    newSpout(&net.TCPAddr{IP: udp.IP, Port: udp.Port}),
 		calls:  map[string]*Call{},
@@ -143,6 +151,7 @@ func listenOn(ctx context.Context, conn net.PacketConn, c Config) (*Agent, error
 	}
 	a.door.ours = a.holds
 	a.living, a.die = context.WithCancel(context.Background())
+	a.leaving, a.retire = context.WithCancel(context.Background())
 	lib := newQuiet(c.Log)
 	a.tp = gosip.NewTransportLayer(net.DefaultResolver, gosip.NewParser(), nil,
 		gosip.WithTransportLayerLogger(lib), gosip.WithTransportLayerReadFilter(a.door.filter))
@@ -162,8 +171,8 @@ func listenOn(ctx context.Context, conn net.PacketConn, c Config) (*Agent, error
 	a.wg.Go(func() { a.tp.ServeTLS(a.tls) })
 	<-ready.reading
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.forget = context.AfterFunc(ctx, func() { a.Close() })
+	a.mu.Unlock()
 	return a, nil
 }
 
@@ -209,8 +218,8 @@ var ErrClosed = errors.New("sip agent is closed")
 // closeGrace is how long Close waits for carriers to confirm the hang-ups.
 const closeGrace = 2 * time.Second
 
-// Close hangs up every call, waits a moment for the carriers to confirm, and
-// closes the socket. It may be called more than once.
+// Close hangs up every call, unregisters, waits a moment for the carriers to
+// confirm, and closes socket and streams. It may be called more than once.
 func (a *Agent) Close() error {
 	a.mu.Lock()
 	if a.closed {
@@ -227,6 +236,7 @@ func (a *Agent) Close() error {
 	a.mu.Unlock()
 	defer close(a.done)
 
+	a.retire()
 	for _, c := range calls {
 		c.Hangup("closing")
 	}
@@ -240,6 +250,7 @@ waiting:
 			break waiting
 		}
 	}
+	a.keepers.Wait() // each is bounded by its farewell
 	a.mu.Lock()
 	a.ended = true
 	inlet := a.inlet

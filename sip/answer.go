@@ -83,7 +83,8 @@ const maxForks = 16
 // repeat 180 or 183 for as long as it rings.
 func (c *Call) onProvisional(res *gosip.Response) {
 	if len(c.invites) == 0 || branch(res) != branch(c.invites[len(c.invites)-1]) {
-		return // of the INVITE before the password, or of none
+		c.onDeparted(res)
+		return // of the INVITE before the password, of one left behind, or of none
 	}
 	c.ladder.note(false, statusLine(res))
 	if !c.ringing {
@@ -108,6 +109,7 @@ func (c *Call) onProvisional(res *gosip.Response) {
 	if res.StatusCode == 100 {
 		return
 	}
+	c.alert()
 	sdp := sdpOf(res)
 	if f := c.forkOf(toTag(res)); f != nil {
 		if sdp != nil {
@@ -126,6 +128,10 @@ func (c *Call) onProvisional(res *gosip.Response) {
 // onAnswer takes a 2xx. The first one, if still wanted, makes the dialog; every
 // other is a phone in a hand that must be put down again.
 func (c *Call) onAnswer(res *gosip.Response) {
+	if c.abandoned(res) {
+		c.onSurplus(res)
+		return
+	}
 	c.final = true
 	if c.isOver() || c.dialog != nil {
 		c.onSurplus(res)
@@ -137,6 +143,7 @@ func (c *Call) onAnswer(res *gosip.Response) {
 		return
 	}
 	c.dialog = d
+	c.alert()
 	c.stay()
 	f := c.early[toTag(res)]
 	if f != nil {
@@ -149,7 +156,7 @@ func (c *Call) onAnswer(res *gosip.Response) {
 	if len(c.inv.SDP) == 0 && sdp != nil && (f == nil || !f.agreed) {
 		answer = c.answerTo(sdp) // they offer, the ACK answers (RFC 3261 13.2.1)
 	}
-	c.acknowledge(d, toTag(res), answer)
+	c.acknowledge(c.inviteOf(res), d, toTag(res), answer)
 	if sdp == nil && f != nil { // RFC 3261 13.2.1 wants it in the 2xx; some gateways send it only in 18x
 		sdp = f.sdp
 	}
@@ -161,16 +168,16 @@ func (c *Call) onAnswer(res *gosip.Response) {
 }
 
 func (c *Call) dialogOf(res *gosip.Response) (*dialog, bool) {
-	return dialogOf(res, c.peer.local, c.peer.laddr, c.peer.has)
+	p := c.peerOf(res)
+	return dialogOf(res, p.local, p.laddr, p.has)
 }
 
 // acknowledge sends the ACK of a 2xx and keeps it for repetitions. It is a
 // request of its own with the INVITE's CSeq number and credentials (RFC 3261
 // 13.2.2.4).
-func (c *Call) acknowledge(d *dialog, tag string, answer []byte) {
-	last := c.invites[len(c.invites)-1]
-	ack := d.request(gosip.ACK, last.CSeq().SeqNo)
-	copyCredentials(last, ack)
+func (c *Call) acknowledge(invite *gosip.Request, d *dialog, tag string, answer []byte) {
+	ack := d.request(gosip.ACK, invite.CSeq().SeqNo)
+	copyCredentials(invite, ack)
 	c.attach(ack, answer)
 	c.acks[tag] = ack
 	c.write(ack, "ACK")
@@ -236,7 +243,7 @@ func (c *Call) onSurplus(res *gosip.Response) {
 		return
 	}
 	c.agent.count.forks.Add(1)
-	c.acknowledge(d, tag, nil)
+	c.acknowledge(c.inviteOf(res), d, tag, nil)
 	c.bye(d, `SIP;cause=487;text="answer no longer wanted"`)
 }
 
@@ -312,9 +319,12 @@ func (c *Call) onRefusal(res *gosip.Response) {
 	if !c.isOver() && res.StatusCode == 422 && c.raiseSession(res) && c.sendLonger() {
 		return
 	}
-	c.final = true
 	why := causeOf(res)
 	why.By = failureBy(why.Status, why.Q850)
+	if c.redirect(res) || c.moveOn(why) {
+		return
+	}
+	c.final = true
 	c.finish(why)
 	c.stay()
 }
@@ -330,6 +340,7 @@ func (c *Call) sendAgain(res *gosip.Response) bool {
 			"realm", c.peer.trunk.realm(), "from", res.Source(), "call", c.id)
 	}
 	if !ok || c.auths >= 2 || (c.auths == 1 && !stale) {
+		c.peer.refused()
 		return false
 	}
 	next.AppendHeader(credential)
@@ -368,12 +379,15 @@ func (c *Call) sendLonger() bool {
 func (c *Call) onSilence() {
 	err := c.tx.Err()
 	c.tx = nil
+	why := Cause{Status: 503, Phrase: "trunk not reachable", By: ByCarrier}
+	if errors.Is(err, gosip.ErrTransactionTimeout) {
+		why = Cause{Status: 408, Phrase: "no response from trunk", By: ByTimeout}
+	}
+	if !c.isOver() && c.dialog == nil && c.moveOn(why) {
+		return
+	}
 	c.final = true
-	switch {
-	case c.isOver() || c.dialog != nil:
-	case errors.Is(err, gosip.ErrTransactionTimeout):
-		c.finish(Cause{Status: 408, Phrase: "no response from trunk", By: ByTimeout})
-	default:
-		c.finish(Cause{Status: 503, Phrase: "trunk not reachable", By: ByCarrier})
+	if c.dialog == nil {
+		c.finish(why)
 	}
 }

@@ -68,6 +68,8 @@ type Call struct {
 	gone    chan struct{}        // closed when the owner is gone
 	hangup  sync.Once
 	over    atomic.Bool
+	hopsMu  sync.Mutex
+	hops    []Hop
 	known   sources // who may speak for this call: every target tried
 	ladder  ladder
 	in      *Incoming // a call that came in; nil for one we placed
@@ -103,7 +105,8 @@ type Call struct {
 
 	session   session
 	minSE     time.Duration // the least interval they take; 0 before a 422
-	exchanges int           // requests in flight that belong to no INVITE
+	routing   routing
+	exchanges int // requests in flight that belong to no INVITE
 	timer     *time.Timer
 	ringUntil time.Time
 	stayUntil time.Time
@@ -127,7 +130,9 @@ func newCall(a *Agent, p *peer, inv Invite) *Call {
 		remote:  map[string]uint32{},
 		local:   inv.SDP,
 	}
-	c.known.add(p.ips)
+	if p != nil {
+		c.known.add(p.ips)
+	}
 	return c
 }
 
@@ -189,9 +194,7 @@ func (c *Call) post(m any) bool {
 // run is the owner: everything that happens to a call happens here, in order.
 func (c *Call) run() {
 	defer c.depart()
-	now := time.Now()
-	c.ringUntil = now.Add(c.inv.RingTimeout)
-	c.timer = time.NewTimer(c.inv.RingTimeout)
+	c.timer = time.NewTimer(0)
 	for !c.finished() {
 		c.arm()
 		var responses <-chan *gosip.Response
@@ -281,6 +284,8 @@ func (c *Call) onMail(m any) {
 		c.onExchanged(m)
 	case wish:
 		m(c)
+	case approached:
+		c.onApproached(m)
 	}
 }
 
@@ -288,6 +293,9 @@ func (c *Call) onMail(m any) {
 func (c *Call) deadlines(yield func(time.Time)) {
 	if !c.isOver() && c.dialog == nil {
 		yield(c.ringUntil)
+		if !c.routing.silent.IsZero() && !c.ringing {
+			yield(c.routing.silent)
+		}
 	}
 	if c.isOver() && c.exchanges == 0 {
 		yield(c.stayUntil)
@@ -325,6 +333,7 @@ func (c *Call) arm() {
 }
 
 func (c *Call) onTimer(now time.Time) {
+	c.tooSilent(now)
 	if !c.isOver() && c.dialog == nil && !now.Before(c.ringUntil) {
 		c.onRingTimeout()
 	}
@@ -370,6 +379,8 @@ func (c *Call) finish(why Cause) {
 	if c.isOver() {
 		return
 	}
+	c.judge(c.lastWord(why), why)
+	c.stand()
 	c.emit(Event{Kind: Ended, Status: why.Status, Cause: why})
 	c.over.Store(true)
 	close(c.events)

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 
 // Invite is one call to place.
 type Invite struct {
-	To          string        // number, the user part of Request-URI and To
+	To          string        // number; each trunk writes it its own way
 	From        string        // caller ID; the trunk's From when empty
 	SDP         []byte        // our offer
 	RingTimeout time.Duration // how long it may ring; the trunk's when zero
@@ -24,50 +25,44 @@ type Invite struct {
 	OnOffer func(sdp []byte) (answer []byte, err error)
 }
 
-// Dial places a call through a trunk. It returns once the INVITE has left; an
-// error means that nothing was sent. ctx bounds only that: a call that has been
-// placed ends by Hangup.
+// Dial places a call through a trunk, by the best of its targets. It returns once
+// the INVITE has left; an error means that nothing was sent. ctx bounds only
+// that: a call that has been placed ends by Hangup.
 func (a *Agent) Dial(ctx context.Context, t Trunk, inv Invite) (*Call, error) {
-	c, err := a.prepare(ctx, t, inv)
-	if err != nil {
-		return nil, fmt.Errorf("dialing through trunk %s: %w", t.Name, err)
+	return a.DialRoute(ctx, Route{t}, inv)
+}
+
+// DialRoute is Dial through the first of a route's trunks that takes the call.
+func (a *Agent) DialRoute(ctx context.Context, r Route, inv Invite) (*Call, error) {
+	if len(r) == 0 {
+		return nil, errors.New("dialing: the route has no trunk")
 	}
-	if err := c.place(ctx); err != nil {
-		return nil, fmt.Errorf("dialing through trunk %s: %w", t.Name, err)
+	c, err := a.prepare(ctx, r, inv)
+	if err == nil {
+		err = c.place(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("dialing through trunk %s: %w", r[0].Name, err)
 	}
 	a.count.dialed.Add(1)
 	return c, nil
 }
 
-// prepare checks everything that goes into headers and finds the gateway.
-func (a *Agent) prepare(ctx context.Context, t Trunk, inv Invite) (*Call, error) {
-	if err := t.check(); err != nil {
-		return nil, err
-	}
-	var err error
-	if inv.To, err = escapeUser("number", inv.To); err != nil {
-		return nil, err
-	}
-	if inv.From == "" {
-		inv.From = t.From
-	}
-	if inv.From, err = escapeUser("caller ID", inv.From); err != nil {
-		return nil, err
+// prepare checks everything that goes into headers and finds the gateways.
+func (a *Agent) prepare(ctx context.Context, r Route, inv Invite) (*Call, error) {
+	if inv.To == "" {
+		return nil, errors.New("number is empty")
 	}
 	if err := checkToken("attempt ID", inv.AttemptID); err != nil {
 		return nil, err
 	}
-	if inv.RingTimeout == 0 {
-		inv.RingTimeout = t.RingTimeout
-	}
-	if inv.RingTimeout == 0 {
-		inv.RingTimeout = DefaultRingTimeout
-	}
-	p, err := a.resolve(ctx, t)
+	ways, err := a.ways(ctx, r, inv)
 	if err != nil {
 		return nil, err
 	}
-	return newCall(a, p, inv), nil
+	c := newCall(a, nil, inv)
+	c.routing.ways = ways
+	return c, nil
 }
 
 // place sends the first INVITE and hands the call to its owner.
@@ -86,7 +81,7 @@ func (c *Call) place(ctx context.Context) error {
 		return err
 	}
 	defer close(left)
-	if err := c.send(ctx, c.invite(1, nil)); err != nil {
+	if err := c.setOut(ctx); err != nil {
 		c.agent.leave(c)
 		close(c.settled)
 		close(c.gone)
@@ -102,6 +97,9 @@ func (c *Call) invite(seq uint32, credential gosip.Header) *gosip.Request {
 	uri, to, from := c.addresses()
 	req := gosip.NewRequest(gosip.INVITE, uri)
 	req.AppendHeader(newVia(local))
+	for _, r := range c.peer.routes {
+		req.AppendHeader(gosip.NewHeader("Route", r))
+	}
 	hops := gosip.MaxForwardsHeader(70)
 	req.AppendHeader(&hops)
 	req.AppendHeader(&gosip.FromHeader{Address: from, Params: gosip.HeaderParams{{K: "tag", V: c.tag}}})
@@ -110,6 +108,9 @@ func (c *Call) invite(seq uint32, credential gosip.Header) *gosip.Request {
 	req.AppendHeader(&id)
 	req.AppendHeader(&gosip.CSeqHeader{SeqNo: seq, MethodName: gosip.INVITE})
 	req.AppendHeader(c.contact())
+	for _, h := range c.peer.identity() {
+		req.AppendHeader(h)
+	}
 	if credential != nil {
 		req.AppendHeader(credential)
 	}
@@ -131,27 +132,11 @@ func (c *Call) invite(seq uint32, credential gosip.Header) *gosip.Request {
 	return req
 }
 
-// addresses makes the three URIs of an INVITE.
-func (c *Call) addresses() (uri, to, from gosip.Uri) {
-	t := c.peer.trunk
-	host, port := t.Domain, 0
-	if host == "" {
-		host, _ = t.hostPort()
-		port = int(c.peer.dest.Port())
-	}
-	to = gosip.Uri{Scheme: "sip", User: c.inv.To, Host: host, Port: port}
-	uri = to
-	if t.UserPhone {
-		uri.UriParams = gosip.HeaderParams{{K: "user", V: "phone"}}
-	}
-	from = gosip.Uri{Scheme: "sip", User: c.inv.From, Host: t.Domain}
-	if from.Host == "" {
-		from.Host, from.Port = c.peer.local.host, c.peer.local.port
-	}
-	return uri, to, from
-}
-
 // contact is where requests inside the call reach us.
 func (c *Call) contact() *gosip.ContactHeader {
-	return &gosip.ContactHeader{Address: c.peer.local.uri(c.inv.From)}
+	user := c.peer.form.from
+	if c.in != nil {
+		user = c.inv.From
+	}
+	return &gosip.ContactHeader{Address: c.peer.local.uri(user)}
 }

@@ -7,7 +7,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"net/netip"
 	"strings"
+	"sync"
 
 	gosip "github.com/emiago/sipgo/sip"
 )
@@ -122,12 +124,13 @@ func unquote(s string) string {
 }
 
 // choose picks the strongest challenge for the realm we have a password for.
-func choose(offered []string, realm string) (challenge, bool) {
+// MD5 is the weakest; noMD5 leaves it out.
+func choose(offered []string, realm string, noMD5 bool) (challenge, bool) {
 	var best challenge
 	found := false
 	for _, s := range offered {
 		c, ok := parseChallenge(s)
-		if !ok || c.realm != realm || c.strength() < 0 {
+		if !ok || c.realm != realm || c.strength() < 0 || noMD5 && algorithms[c.strength()].name == "MD5" {
 			continue
 		}
 		if _, ok := c.protection(); !ok {
@@ -141,8 +144,9 @@ func choose(offered []string, realm string) (challenge, bool) {
 }
 
 // answer computes the Authorization value for a request (RFC 7616 3.4). uri is
-// the Request-URI exactly as sent: servers compare them.
-func (c challenge) answer(user, password, method, uri, cnonce string, body []byte) string {
+// the Request-URI exactly as sent: servers compare them. nc counts the uses of
+// the nonce, from 1.
+func (c challenge) answer(user, password, method, uri, cnonce string, nc uint32, body []byte) string {
 	alg := algorithms[c.strength()]
 	sum := func(s string) string {
 		h := alg.new()
@@ -160,10 +164,10 @@ func (c challenge) answer(user, password, method, uri, cnonce string, body []byt
 	if qop == "auth-int" {
 		a2 += ":" + sum(string(body))
 	}
-	const nc = "00000001" // a nonce is used once
+	count := fmt.Sprintf("%08x", nc)
 	response := sum(a1 + ":" + c.nonce + ":" + sum(a2))
 	if qop != "" {
-		response = sum(a1 + ":" + c.nonce + ":" + nc + ":" + cnonce + ":" + qop + ":" + sum(a2))
+		response = sum(a1 + ":" + c.nonce + ":" + count + ":" + cnonce + ":" + qop + ":" + sum(a2))
 	}
 
 	var b strings.Builder
@@ -179,7 +183,7 @@ func (c challenge) answer(user, password, method, uri, cnonce string, body []byt
 		b.WriteString(", cnonce=" + quote(cnonce))
 	}
 	if qop != "" {
-		b.WriteString(", qop=" + qop + ", nc=" + nc)
+		b.WriteString(", qop=" + qop + ", nc=" + count)
 	}
 	if c.opaque != "" {
 		b.WriteString(", opaque=" + quote(c.opaque))
@@ -187,9 +191,9 @@ func (c challenge) answer(user, password, method, uri, cnonce string, body []byt
 	return b.String()
 }
 
-// credential answers a 401 or 407 for the request it refused. It reports false
-// when the challenge is not the trunk's to make: other peer, other realm, no
-// password, nothing we can compute.
+// credential answers a 401 or 407 for the request it refused, and keeps the nonce
+// for the requests that follow. It reports false when the challenge is not the
+// trunk's to make: other peer, other realm, no password, nothing we can compute.
 func (p *peer) credential(res *gosip.Response, req *gosip.Request) (h gosip.Header, stale, ok bool) {
 	ask, give := "www-authenticate", "Authorization"
 	if res.StatusCode == 407 {
@@ -198,10 +202,81 @@ func (p *peer) credential(res *gosip.Response, req *gosip.Request) (h gosip.Head
 	if p.trunk.User == "" || !p.owns(res.Source()) {
 		return nil, false, false
 	}
-	c, ok := choose(values(res, ask), p.trunk.realm())
+	c, ok := choose(values(res, ask), p.trunk.realm(), p.trunk.RefuseMD5)
 	if !ok {
 		return nil, false, false
 	}
-	value := c.answer(p.trunk.User, p.trunk.Password, req.Method.String(), req.Recipient.String(), randomHex(8), req.Body())
-	return gosip.NewHeader(give, value), c.stale, true
+	p.nonces.keep(p.nonceKey(), nonce{challenge: c, header: give, count: 1})
+	return p.sign(c, give, 1, req), c.stale, true
+}
+
+// preauthorize signs a request with the last nonce the target gave, if there is
+// one, which saves the refusal and its ACK (RFC 7616 3.6: nc counts its uses).
+func (p *peer) preauthorize(req *gosip.Request) (gosip.Header, bool) {
+	if p.trunk.User == "" {
+		return nil, false
+	}
+	n, ok := p.nonces.use(p.nonceKey())
+	if !ok {
+		return nil, false
+	}
+	return p.sign(n.challenge, n.header, n.count, req), true
+}
+
+func (p *peer) sign(c challenge, header string, nc uint32, req *gosip.Request) gosip.Header {
+	return gosip.NewHeader(header, c.answer(p.trunk.User, p.trunk.Password, req.Method.String(), req.Recipient.String(), randomHex(8), nc, req.Body()))
+}
+
+// refused forgets the nonce of a password that was not taken.
+func (p *peer) refused() { p.nonces.drop(p.nonceKey()) }
+
+// nonces are the last ones of every target that asked for a password.
+type nonces struct {
+	mu    sync.Mutex
+	known map[nonceKey]nonce
+}
+
+// nonceKey pins a nonce to the target that gave it and the credentials it was
+// given for.
+type nonceKey struct {
+	dest                  netip.AddrPort
+	user, password, realm string
+}
+
+type nonce struct {
+	challenge
+	header string // the one it is answered in
+	count  uint32 // uses so far
+}
+
+func (p *peer) nonceKey() nonceKey {
+	return nonceKey{p.dest, p.trunk.User, p.trunk.Password, p.trunk.realm()}
+}
+
+func (n *nonces) keep(k nonceKey, v nonce) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.known == nil || len(n.known) >= maxTargets {
+		n.known = map[nonceKey]nonce{}
+	}
+	n.known[k] = v
+}
+
+// use counts one more use of a nonce.
+func (n *nonces) use(k nonceKey) (nonce, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	v, ok := n.known[k]
+	if !ok {
+		return v, false
+	}
+	v.count++
+	n.known[k] = v
+	return v, true
+}
+
+func (n *nonces) drop(k nonceKey) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.known, k)
 }

@@ -31,7 +31,7 @@ type answer func(req *gosip.Request, res *gosip.Response)
 // ask sends a request and gives its final response to then. A goroutine of the
 // exchange's own waits for it, the owner takes it.
 func (c *Call) ask(d *dialog, req *gosip.Request, then answer) {
-	c.exchange(exchange{dialog: d, peer: c.peer, req: req, then: then})
+	c.exchange(exchange{dialog: d, peer: c.through(req), req: req, then: then})
 }
 
 func (c *Call) exchange(e exchange) {

@@ -27,11 +27,11 @@ func TestDigestAnswersOfTheRFCs(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c, ok := choose([]string{tt.challenge}, "http-auth@example.org")
+			c, ok := choose([]string{tt.challenge}, "http-auth@example.org", false)
 			if !ok {
 				t.Fatal("challenge not taken")
 			}
-			got := c.answer("Mufasa", "Circle of Life", "GET", "/dir/index.html", cnonce, nil)
+			got := c.answer("Mufasa", "Circle of Life", "GET", "/dir/index.html", cnonce, 1, nil)
 			if !strings.Contains(got, `response="`+tt.want+`"`) || !strings.Contains(got, "algorithm="+tt.name) {
 				t.Errorf("answer %s, want response %s", got, tt.want)
 			}
@@ -46,11 +46,11 @@ func TestTheStrongestChallengeForOurRealmIsChosen(t *testing.T) {
 		`Digest realm="other", nonce="3", algorithm=SHA-512-256`,
 		`Digest realm="r", nonce="4", algorithm=SHA-256-sess, qop=auth`,
 		`Digest realm="r", nonce="5"`,
-	}, "r")
+	}, "r", false)
 	if !ok || c.nonce != "4" {
 		t.Errorf("chose nonce %q, %v", c.nonce, ok)
 	}
-	if got := c.answer("u", "p", "INVITE", "sip:x", "c", nil); !strings.Contains(got, "algorithm=SHA-256-sess") {
+	if got := c.answer("u", "p", "INVITE", "sip:x", "c", 1, nil); !strings.Contains(got, "algorithm=SHA-256-sess") {
 		t.Errorf("answer %s", got)
 	}
 }
@@ -151,8 +151,8 @@ func FuzzHeaders(f *testing.F) {
 		if d := digitOf(kind, m.Body()); len(d) > 1 {
 			t.Errorf("digit %q", d)
 		}
-		if c, ok := choose(append(values(m, "proxy-authenticate"), values(m, "www-authenticate")...), "r"); ok {
-			if got := c.answer("u", "p", "INVITE", "sip:x", "c", nil); strings.ContainsAny(got, "\r\n") {
+		if c, ok := choose(append(values(m, "proxy-authenticate"), values(m, "www-authenticate")...), "r", false); ok {
+			if got := c.answer("u", "p", "INVITE", "sip:x", "c", 1, nil); strings.ContainsAny(got, "\r\n") {
 				t.Errorf("answer %q", got)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
 )
@@ -40,37 +41,6 @@ type Incoming struct {
 // or refused before.
 var ErrGone = errors.New("nobody waits for this answer any more")
 
-// Serve lets trunks call in: their calls go to Config.OnCall. Each trunk's
-// addresses are looked up once, now.
-func (a *Agent) Serve(ctx context.Context, trunks ...Trunk) error {
-	for _, t := range trunks {
-		if err := t.check(); err != nil {
-			return fmt.Errorf("serving trunk %s: %w", t.Name, err)
-		}
-		p, err := a.resolve(ctx, t)
-		if err != nil {
-			return fmt.Errorf("serving trunk %s: %w", t.Name, err)
-		}
-		a.door.keep(p.ips)
-		a.mu.Lock()
-		a.served = append(a.served, p)
-		a.mu.Unlock()
-	}
-	return nil
-}
-
-// servedBy finds the trunk that may call in from an address.
-func (a *Agent) servedBy(source string) *peer {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, p := range a.served {
-		if p.owns(source) {
-			return p
-		}
-	}
-	return nil
-}
-
 // fresh marks an INVITE outside any call. The mark is in a field that no packet
 // can set and that sipgo reads only in requests of ours.
 const fresh = "fresh"
@@ -92,7 +62,7 @@ func takeFresh(req *gosip.Request) bool { return req.Laddr.Hostname == fresh }
 // onIncoming takes an INVITE outside any call: from a trunk that may call in it
 // starts one, from others it is refused. It reports whether there is a call.
 func (a *Agent) onIncoming(in inbound) bool {
-	p := a.servedBy(in.req.Source())
+	p := a.servedBy(in.req)
 	if a.onCall == nil || p == nil {
 		a.count.strangers.Add(1)
 		in.refuse(403, "Forbidden")
@@ -136,6 +106,7 @@ func newIncoming(a *Agent, p *peer, req inbound, d *dialog) *Call {
 	}
 	c.id, c.tag = callID(req.req), toTag(req.req)
 	c.in, in.call, c.cancelCame = in, c, in.cancel
+	c.ringUntil = time.Now().Add(c.inv.RingTimeout)
 	c.asked, c.final = d, true // there is no INVITE of ours to wait for
 	c.remote[fromTag(req.req)] = req.req.CSeq().SeqNo
 	c.learn(req.req)

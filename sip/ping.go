@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	gosip "github.com/emiago/sipgo/sip"
 )
 
 // pingLimit is how long a trunk may take to answer: two retransmissions.
@@ -17,21 +15,16 @@ const pingLimit = 2 * time.Second
 func (a *Agent) Ping(ctx context.Context, t Trunk) (status int, err error) {
 	ctx, stop := context.WithTimeout(ctx, pingLimit)
 	defer stop()
-	from := t.From
-	if from == "" {
-		from = "ping"
+	if err := t.check(); err != nil {
+		return 0, fmt.Errorf("asking trunk %s: %w", t.Name, err)
 	}
-	c, err := a.prepare(ctx, t, Invite{To: "ping", From: from})
+	at, ips, err := a.endpoints(ctx, t)
 	if err != nil {
 		return 0, fmt.Errorf("asking trunk %s: %w", t.Name, err)
 	}
-	req := c.invite(1, nil)
-	req.Method = gosip.OPTIONS
-	req.CSeq().MethodName = gosip.OPTIONS
-	req.Recipient.User = ""
-	res := a.transact(ctx, req)
-	if res == nil {
-		return 0, fmt.Errorf("trunk %s does not answer OPTIONS at %s", t.Name, t.Addr)
+	status, err = a.options(ctx, way{trunk: t, at: at[0], ips: ips})
+	if err != nil {
+		return 0, fmt.Errorf("asking trunk %s: %w", t.Name, err)
 	}
-	return int(res.StatusCode), nil
+	return status, nil
 }

@@ -64,13 +64,13 @@ func (c *Call) referTo(target string) (string, error) {
 		}
 		return target, nil
 	}
-	user, err := escapeUser("target number", target)
+	p := *c.peer
+	f, err := p.trunk.form(Invite{To: target, From: c.inv.From})
 	if err != nil {
 		return "", err
 	}
-	inv := c.inv
-	inv.To = user
-	uri, _, _ := (&Call{peer: c.peer, inv: inv}).addresses()
+	p.form = f
+	uri, _, _ := (&Call{peer: &p}).addresses()
 	return uri.String(), nil
 }
 
