@@ -203,6 +203,67 @@ func TestBaresipAndWeHearEachOther(t *testing.T) {
 	}
 }
 
+// RFC 4733: keys pressed by us.
+func TestBaresipHearsOurKeys(t *testing.T) {
+	l := newLine(t)
+	p := baresip(l, "g711", "")
+	c := l.dial(p.trunk, media.LegConfig{})
+	c.event(sip.Answered)
+	p.tells("CALL_ESTABLISHED")
+	const keys = "1590*#D"
+	if err := c.leg.Press(keys); err != nil {
+		t.Fatal(err)
+	}
+	var got string
+	for range keys {
+		got += p.tells("CALL_DTMF_START")
+		p.tells("CALL_DTMF_END")
+	}
+	if got != keys {
+		t.Errorf("baresip heard %q, want %q", got, keys)
+	}
+	c.call.Hangup("thank you")
+	c.ended(sip.ByUs)
+}
+
+// RFC 3261 14: a re-INVITE of ours.
+func TestBaresipTakesOurReinvite(t *testing.T) {
+	l := newLine(t)
+	p := baresip(l, "g711", "")
+	c := l.dial(p.trunk, media.LegConfig{})
+	c.event(sip.Answered)
+	p.tells("CALL_ESTABLISHED")
+	c.reinvite()
+	c.say(melody())
+	c.hears("baresip's melody", func(pcm []int16) bool { return likeness(melody(), pcm) >= carries })
+	c.call.Hangup("thank you")
+	c.ended(sip.ByUs)
+	c.clean(c.close())
+	if got := likeness(melody(), p.recorded()); got < carries {
+		t.Errorf("baresip's recording has likeness %.3f", got)
+	}
+}
+
+// RFC 3515, RFC 6665: a blind transfer. Baresip calls the target and tells how
+// it goes.
+func TestBaresipTransfersTheCall(t *testing.T) {
+	l := newLine(t)
+	p := baresip(l, "g711", "")
+	staff, at := sipp(l, "we-hang-up")
+	c := l.dial(p.trunk, media.LegConfig{})
+	c.event(sip.Answered)
+	p.tells("CALL_ESTABLISHED")
+	if err := c.call.Refer(l.ctx, "sip:staff@"+at.Addr); err != nil {
+		t.Fatal(err)
+	}
+	for c.event(sip.Referred).Status != 200 {
+	}
+	c.call.Hangup("handed over")
+	c.ended(sip.ByUs)
+	p.do("hangup", "")
+	staff.content()
+}
+
 // RFC 4733: keys pressed on the softphone.
 func TestBaresipPressesKeys(t *testing.T) {
 	l := newLine(t)

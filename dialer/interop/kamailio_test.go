@@ -74,6 +74,25 @@ func TestKamailioAsksAndStaysOnTheWay(t *testing.T) {
 	}
 }
 
+// RFC 3261 12.2.1.1, 14: our re-INVITE takes the proxy's way too, and sound
+// follows the address of its answer.
+func TestKamailioPassesOurReinvite(t *testing.T) {
+	l := newLine(t)
+	callee, behind := sipp(l, "we-re-invite")
+	p := kamailio(l, behind.Addr)
+	c := l.dial(p.trunk, media.LegConfig{})
+	c.event(sip.Answered)
+	c.reinvite()
+	c.echoes()
+	c.call.Hangup("thank you")
+	c.ended(sip.ByUs)
+	callee.content()
+	p.must(1, "in-dialog INVITE")
+	p.must(2, "in-dialog ACK")
+	p.must(1, "in-dialog BYE")
+	p.must(0, "INVITE without our Record-Route")
+}
+
 // A wrong password is given once; a person is not called.
 func TestKamailioRefusesAWrongPassword(t *testing.T) {
 	l := newLine(t)

@@ -130,6 +130,18 @@ func (p *party) ended(by string) sip.Cause {
 	return why
 }
 
+// reinvite offers the session anew and lets the leg have the answer.
+func (p *party) reinvite() {
+	p.Helper()
+	answer, err := p.call.Reinvite(p.ctx, p.leg.Offer())
+	if err != nil {
+		p.Fatal(err)
+	}
+	if err := p.leg.Accept(answer); err != nil {
+		p.Fatalf("%v\n%s", err, answer)
+	}
+}
+
 // sound waits for something on the leg.
 func (p *party) sound(kind media.EventKind) media.Event {
 	p.Helper()
