@@ -13,6 +13,8 @@
 //   - Kamailio, a carrier's edge by testdata/kamailio/proxy.cfg: it asks for the
 //     password, computes the digest by itself and stays on the way of everything
 //     inside the call.
+//   - rtpengine (rtpengine-daemon), a media relay Kamailio puts on the way, as an
+//     SBC does: it rewrites every description and all sound passes it.
 //   - linphonec (linphone-cli), a softphone with another SIP stack, another
 //     jitter buffer and STUN on the media ports: its recording is what we said.
 //

@@ -19,7 +19,7 @@ type proxy struct {
 // more of the config's NAME=value.
 func kamailio(l *line, target string, defines ...string) *proxy {
 	l.Helper()
-	dir, addr := l.TempDir(), address(ports(l.T, 2))
+	dir, addr := l.TempDir(), address(ports(l.T))
 	args := []string{"-f", testdata(l.T, "kamailio", "proxy.cfg"), "-DD", "-E", "-Y", dir, "-w", dir, "-m", "32", "-M", "8",
 		"-l", "udp:" + addr, "-A", "TARGET=sip:" + target}
 	for _, d := range defines {
@@ -96,7 +96,7 @@ func TestKamailioPassesOurReinvite(t *testing.T) {
 // A wrong password is given once; a person is not called.
 func TestKamailioRefusesAWrongPassword(t *testing.T) {
 	l := newLine(t)
-	p := kamailio(l, address(ports(t, 2)))
+	p := kamailio(l, address(ports(t)))
 	p.trunk.Password = "sun and moon"
 	c := l.dial(p.trunk, media.LegConfig{})
 	if why := c.ended(sip.ByCarrier); why.Status != 407 {

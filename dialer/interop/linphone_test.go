@@ -15,8 +15,8 @@ import (
 // the melody from a file and records what it hears into heard.wav.
 func linphone(l *line) (*process, sip.Trunk) {
 	l.Helper()
-	dir, first := l.TempDir(), ports(l.T, 12)
-	write(l.T, dir, "said.wav", string(wav(slices.Concat(make([]int16, rate/2), melody(), make([]int16, rate)), rate)))
+	dir, first := l.TempDir(), ports(l.T)
+	write(l.T, dir, "said.wav", string(wav(slices.Repeat(slices.Concat(make([]int16, rate/2), melody()), 12), rate)))
 	rc := write(l.T, dir, "linphonerc", fmt.Sprintf(`[sip]
 sip_port=%d
 sip_tcp_port=0
@@ -31,7 +31,7 @@ audio_rtp_port=%d-%d
 echocancellation=0
 [video]
 enabled=0
-`, first, first+2, first+11))
+`, first, first+2, first+portsGiven-1))
 	// Without its database linphonec comes up deaf.
 	if err := os.MkdirAll(filepath.Join(dir, ".local", "share", "linphone"), 0o700); err != nil {
 		l.Fatal(err)
@@ -50,14 +50,13 @@ func TestLinphoneRecordsWhatWeSaid(t *testing.T) {
 	c := l.dial(trunk, media.LegConfig{})
 	c.event(sip.Ringing)
 	c.event(sip.Answered)
-	c.say(slices.Concat(melody(), make([]int16, rate/2))) // the rest of its jitter buffer
-	c.hears("linphonec's melody", func(pcm []int16) bool { return likeness(melody(), pcm) >= carries })
+	c.talks()
 	c.call.Hangup("thank you")
 	c.ended(sip.ByUs)
 	st := c.close()
 	// It asks by STUN (RFC 5389) on both ports how the world sees it; that is
 	// dropped and counted.
-	st.Dropped -= st.Drops.Malformed + st.Drops.RTCP
+	st.Drops.Malformed = 0
 	c.clean(st)
 	fmt.Fprintln(p.in, "quit")
 	p.content()

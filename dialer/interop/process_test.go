@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -182,54 +181,53 @@ func (p *process) showLogs() {
 	}
 }
 
-// Ports come from below the range of our own RTP (16384) and of the kernel's
-// clients (32768), so that nothing takes them meanwhile.
-const portMin, portMax = 10240, 16240
+// Ports come in blocks from below the range of our own RTP (16384) and of the
+// kernel's clients (32768), so that nothing takes them meanwhile. The last of a
+// block is kept by the test and tells other runs of these tests, on a machine
+// where several work, that the block is theirs no more.
+const (
+	portMin, portMax = 10240, 16384
+	portBlock        = 32
+	portsGiven       = portBlock - 1
+)
 
-// taken remembers where the search for free ports goes on: no port is given
-// to two tests of this process.
-var taken = struct {
-	sync.Mutex
-	next int
-}{next: portMin + 2*rand.IntN((portMax-portMin)/2)}
-
-// ports finds n free ports in a row for UDP and TCP and gives the first, even.
-func ports(t *testing.T, n int) int {
+// ports finds portsGiven free ports in a row and gives the first, an even one.
+func ports(t *testing.T) int {
 	t.Helper()
-	taken.Lock()
-	defer taken.Unlock()
-	for range (portMax - portMin) / 2 {
-		if taken.next+n > portMax {
-			taken.next = portMin
-		}
-		if busy := firstBusy(taken.next, n); busy >= 0 {
-			taken.next = busy + 1 + (busy+1)%2
+	const blocks = (portMax - portMin) / portBlock
+	from := rand.IntN(blocks)
+	for i := range blocks {
+		first := portMin + (from+i)%blocks*portBlock
+		kept, err := net.Listen("tcp", address(first+portsGiven))
+		if err != nil {
 			continue
 		}
-		first := taken.next
-		taken.next += n + n%2
-		return first
+		if free(first, portsGiven) {
+			t.Cleanup(func() { kept.Close() })
+			return first
+		}
+		kept.Close()
 	}
-	t.Fatalf("no %d free ports between %d and %d", n, portMin, portMax)
+	t.Fatalf("no %d free ports in a row between %d and %d", portsGiven, portMin, portMax)
 	return 0
 }
 
-// firstBusy is the first port of a row that cannot be had, -1 if all can.
-func firstBusy(first, n int) int {
+// free tells whether n ports in a row can be had, for UDP and for TCP.
+func free(first, n int) bool {
 	for port := first; port < first+n; port++ {
 		u, uerr := net.ListenPacket("udp", address(port))
-		l, terr := net.Listen("tcp", address(port))
 		if uerr == nil {
 			u.Close()
 		}
+		l, terr := net.Listen("tcp", address(port))
 		if terr == nil {
 			l.Close()
 		}
-		if errors.Join(uerr, terr) != nil {
-			return port
+		if uerr != nil || terr != nil {
+			return false
 		}
 	}
-	return -1
+	return true
 }
 
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -20,7 +20,7 @@ import (
 // passed its checks.
 func sipp(l *line, scenario string, args ...string) (*process, sip.Trunk) {
 	l.Helper()
-	first := ports(l.T, 8)
+	first := ports(l.T)
 	dir := l.TempDir()
 	tone := mediatest.Tone(440, 4*time.Second, rate, 0.3)
 	early := make([]byte, len(tone))
@@ -29,7 +29,7 @@ func sipp(l *line, scenario string, args ...string) (*process, sip.Trunk) {
 	addr := address(first)
 	p := start(l, "sip-tester", dir, "sipp", append([]string{"-sf", testdata(l.T, "sipp", scenario+".xml"),
 		"-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", fmt.Sprint(first), "-mp", fmt.Sprint(first + 2), "-rtp_echo",
-		"-m", "1", "-nostdin", "-timeout", "25s", "-timeout_error", "-default_behaviors", "abortunexp",
+		"-m", "1", "-nostdin", "-timeout", "28s", "-timeout_error", "-default_behaviors", "abortunexp",
 		"-trace_msg", "-message_file", filepath.Join(dir, "messages.log"),
 		"-trace_err", "-error_file", filepath.Join(dir, "errors.log")}, args...)...)
 	p.listens(first)
