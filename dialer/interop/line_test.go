@@ -38,7 +38,10 @@ func newLine(t *testing.T) *line {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { agent.Close() })
-	engine, err := media.NewEngine(media.Config{Log: log})
+	// A block of ports of its own, so that late packets of one run are no
+	// strangers' packets in another.
+	rtp := ports(t)
+	engine, err := media.NewEngine(media.Config{PortMin: rtp, PortMax: rtp + portsGiven - 1, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

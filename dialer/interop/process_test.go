@@ -181,8 +181,8 @@ func (p *process) showLogs() {
 	}
 }
 
-// Ports come in blocks from below the range of our own RTP (16384) and of the
-// kernel's clients (32768), so that nothing takes them meanwhile. The last of a
+// Ports come in blocks from below the default range of our RTP (16384) and that
+// of the kernel's clients (32768), so that nothing takes them meanwhile. The last of a
 // block is kept by the test and tells other runs of these tests, on a machine
 // where several work, that the block is theirs no more.
 const (
