@@ -21,6 +21,7 @@ type Config struct {
 	PortMin int          // 0 is 16384, below Linux's own ephemeral ports
 	PortMax int          // 0 is 32767
 	Shards  int          // 0 is one per processor
+	Calls   int          // at most at once; open files and ports must be enough for them; 0 is not checked
 	Listen  ListenFunc   // nil is UDP
 	Log     *slog.Logger // nil is silence
 }
@@ -76,6 +77,11 @@ func NewEngine(c Config) (*Engine, error) {
 	}
 	if e.ports, err = newPorts(c.PortMin, c.PortMax); err != nil {
 		return nil, err
+	}
+	if c.Calls > 0 {
+		if err := errors.Join(e.ports.fits(c.Calls), roomForCalls(c.Calls)); err != nil {
+			return nil, fmt.Errorf("room for calls: %w", err)
+		}
 	}
 	for range c.Shards {
 		s := newShard(e.epoch, rest())

@@ -27,9 +27,10 @@ type Event struct {
 	Total  int    // of 20 ms, given to Play
 }
 
-// eventRoom is how many events wait for the owner: every key press and play of a
-// call fits; a reader that stalls loses the newest, counted in Stats.EventsLost.
-const eventRoom = 64
+// eventRoom is how many events wait for the owner: the key presses and plays of a
+// second in which it is busy. A reader that stalls loses the newest, counted in
+// Stats.EventsLost. Every live call holds this room, so it is not larger.
+const eventRoom = 16
 
 // A mailbox is a channel of events with a safe end.
 type mailbox struct {

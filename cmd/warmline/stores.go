@@ -149,7 +149,7 @@ func newDialer(ctx context.Context, cfg Config, now func() time.Time, log *slog.
 	if err != nil {
 		return nil, nil, err
 	}
-	engine, err := media.NewEngine(media.Config{IP: cfg.Media.IP, PortMin: lo, PortMax: hi, Log: log})
+	engine, err := media.NewEngine(media.Config{IP: cfg.Media.IP, PortMin: lo, PortMax: hi, Calls: cfg.Dialer.Channels, Log: log})
 	if err != nil {
 		return nil, nil, err
 	}
