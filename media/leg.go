@@ -258,6 +258,7 @@ func (l *Leg) stats() Stats {
 	if f.order != nil && f.order.tap != nil {
 		st.TapMissed = f.order.tap.Dropped()
 	}
+	st.judge(f.heard.expected(), f.terms.ptime)
 	return st
 }
 

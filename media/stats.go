@@ -32,6 +32,8 @@ type Stats struct {
 	RoundTrip              time.Duration // zero: not measured
 	RemoteBye              bool          // they sent RTCP BYE; that alone is no hang-up
 
+	R, MOS float64 // of the worse direction, by the E-model (ITU-T G.107); zero: nothing came
+
 	EventsLost uint64
 }
 
