@@ -119,6 +119,7 @@ func (l *Leg) settle(now time.Duration) {
 	if f.order != nil {
 		if f.order.wanted() {
 			f.order.visit(now-f.last > quietAfter, f.terms.samples())
+			l.touched()
 		} else {
 			f.order = nil
 		}
@@ -244,4 +245,12 @@ func (l *Leg) adopt(t terms, g *guard, now time.Duration) {
 	f.terms, f.live, f.guard = t, true, g
 	f.out.pt = t.pt
 	f.waitFrom, f.timedOut = now, false
+	switch {
+	case t.eventIn[1] >= 0:
+		if f.order != nil {
+			f.order.touch = nil
+		}
+	case f.ear().touch == nil:
+		f.order.touch = &touch{}
+	}
 }

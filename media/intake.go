@@ -62,6 +62,9 @@ func (l *Leg) intake(b []byte, from netip.AddrPort, now, came time.Duration) boo
 		}
 		return true
 	case eventPayload:
+		if f.order != nil {
+			f.order.touch = nil // they send events after all: not every key twice
+		}
 		l.keys(f.keys.packet(payload, h.ts, now))
 	}
 	if f.order != nil {
@@ -85,6 +88,16 @@ func (l *Leg) keys(digits [2]byte) {
 		if d != 0 {
 			l.pressed(d)
 		}
+	}
+}
+
+// touched tells the keys that were heard in the audio.
+func (l *Leg) touched() {
+	if t := l.flow.order.touch; t != nil && t.told > 0 {
+		for _, d := range t.keys[:t.told] {
+			l.pressed(d)
+		}
+		t.told = 0
 	}
 }
 

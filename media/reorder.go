@@ -19,6 +19,7 @@ type reorder struct {
 	tap       *Tap        // a recogniser
 	listeners []*Listener // people and recorders
 	to        *pipe       // the leg bridged with, which takes packets as they are
+	touch     *touch      // keys in the audio, where they come no other way
 
 	slots   [reorderSlots]heldPacket
 	held    int
@@ -155,7 +156,7 @@ func (r *reorder) play(codec Codec, payload []byte) {
 	if r.to != nil {
 		r.to.put(codec, payload)
 	}
-	if r.tap != nil || len(r.listeners) > 0 {
+	if r.tap != nil || r.touch != nil || len(r.listeners) > 0 {
 		r.write(r.pcm[:r.in.decode(r.pcm[:], payload, codec)])
 	}
 }
@@ -164,6 +165,9 @@ func (r *reorder) play(codec Codec, payload []byte) {
 func (r *reorder) write(pcm []int16) {
 	if r.tap != nil {
 		r.tap.write(pcm)
+	}
+	if r.touch != nil {
+		r.touch.hear(pcm)
 	}
 	for _, d := range r.listeners {
 		d.hear(pcm)
@@ -180,7 +184,7 @@ func (r *reorder) wanted() bool {
 			r.listeners = append(r.listeners[:i], r.listeners[i+1:]...)
 		}
 	}
-	return r.tap != nil || r.to != nil || len(r.listeners) > 0
+	return r.tap != nil || r.to != nil || r.touch != nil || len(r.listeners) > 0
 }
 
 // end tells all who hear that there is no more.
