@@ -39,6 +39,7 @@ type call struct {
 	hanging    bool      // Hangup was asked for; only the end is awaited
 	over       bool
 	dropped    bool // ctx was cancelled
+	inbound    bool // the person called us
 	machine    string
 	fault      string // disposition known before the end
 	speechless bool   // our voice failed

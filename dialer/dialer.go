@@ -21,6 +21,8 @@ const (
 	firstWords = 10 * time.Second
 	// release is how long the end of a call may take to be told.
 	release = 1500 * time.Millisecond
+	// busyFor is when a caller we cannot answer now may try again.
+	busyFor = 10 * time.Second
 )
 
 // Dialer places calls. Its fields are set before the first call and not changed;
@@ -78,6 +80,11 @@ func (c *call) prepare(ctx context.Context) error {
 	if c.job.Clip != nil {
 		return nil
 	}
+	return c.prepareWords(ctx)
+}
+
+// prepareWords has the first lines voiced.
+func (c *call) prepareWords(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, firstWords)
 	defer cancel()
 	// The tree is pure, so the words it will start with can be asked for now.

@@ -108,6 +108,10 @@ func (c *call) result() Result {
 	if r.EndedBy == "" {
 		r.EndedBy = r.Cause.By
 	}
+	if !r.Answered && c.inbound { // answered by us, and their ACK never came
+		r.Disposition = Cancelled
+		return *r
+	}
 	if !r.Answered {
 		r.Disposition = Verdict(r.Cause, false, r.Announced)
 		r.TrunkFault = TrunkFault(r.Cause, r.Disposition)

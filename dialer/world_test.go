@@ -77,6 +77,9 @@ func tree(t *testing.T, old, text string) *dialogs.Tree {
 // tonePrompts speak so that the other side's ears can understand.
 func tonePrompts() *speech.Prompts { return speech.NewPrompts(speechtest.Voice{}, "") }
 
+// mutePrompts have no voice.
+func mutePrompts() *speech.Prompts { return speech.NewPrompts(mute{}, "") }
+
 // hearing is another dialer of this world, with other ears.
 func (w *world) hearing(ears speech.Recognizer) *Dialer {
 	d := w.dialer

@@ -94,6 +94,8 @@ var known = map[string]fact{
 	"event.place":       {text, public, 8},
 	"event.date":        {moment, public, 8},
 	"member.name":       {text, public, 4},
+	"caller.recent":     {truth, unspoken, 0}, // we called this number lately, and now it calls us
+	"caller.withheld":   {truth, unspoken, 0}, // who calls us shows no number
 	"heard.time":        {moment, public, 9},
 	"heard.text":        {text, unspoken, 0},
 	"optout.committed":  {truth, unspoken, 0},
@@ -115,6 +117,7 @@ var groupWindows = map[string][]string{
 	"member":   nil,
 	"festival": nil, "term": nil, "anniversary": nil, "replenish": nil,
 	"warning": nil, "outbreak": nil, "disaster": nil,
+	"caller": nil,
 }
 
 func groupOf(path string) string {

@@ -45,7 +45,7 @@ func TestGoldenConversations(t *testing.T) {
 				t.Fatal(err)
 			}
 			name := ""
-			for _, n := range shipped {
+			for _, n := range append([]string{"inbound"}, shipped...) {
 				if strings.HasPrefix(filepath.Base(file), n) {
 					name = n
 				}

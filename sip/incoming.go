@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -176,11 +177,19 @@ func (in *Incoming) Answer(sdp []byte) (*Call, error) {
 
 // Reject refuses the call with a status of 300 to 699, as 486 for busy or 603
 // for declined.
-func (in *Incoming) Reject(status int, phrase string) {
+func (in *Incoming) Reject(status int, phrase string) { in.RejectFor(status, phrase, 0) }
+
+// RejectFor refuses the call for a while: Retry-After says when it may be tried
+// again (RFC 3261 20.33).
+func (in *Incoming) RejectFor(status int, phrase string, after time.Duration) {
 	if status < 300 || status > 699 {
 		status, phrase = 480, "Temporarily Unavailable"
 	}
-	in.call.tell(context.Background(), func(c *Call) { c.reject(status, printable(phrase)) })
+	var headers []gosip.Header
+	if after > 0 {
+		headers = append(headers, gosip.NewHeader("Retry-After", strconv.Itoa(int(after.Seconds()))))
+	}
+	in.call.tell(context.Background(), func(c *Call) { c.reject(status, printable(phrase), headers...) })
 }
 
 // take answers. The 2xx is repeated until its ACK comes (RFC 3261 13.3.1.4).
@@ -208,11 +217,11 @@ func (c *Call) take(sdp []byte) error {
 
 // reject refuses a call that is not answered yet. ACK and repetitions are the
 // transaction's.
-func (c *Call) reject(status int, phrase string) {
+func (c *Call) reject(status int, phrase string, headers ...gosip.Header) {
 	if c.isOver() || c.dialog != nil {
 		return
 	}
-	c.in.req.respond(status, phrase, nil)
+	c.in.req.respond(status, phrase, nil, headers...)
 	c.ladder.note(true, fmt.Sprintf("%d %s", status, phrase))
 	c.leaveWaiting()
 	c.finish(Cause{Status: status, Phrase: phrase, By: ByUs})
