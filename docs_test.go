@@ -280,3 +280,43 @@ func TestDocsNameEveryGate(t *testing.T) {
 		t.Errorf("docs/compliance.md has the gates\n%v\nthe door asks\n%v", got, want)
 	}
 }
+
+// TestTheSIPChecklistNamesRealTests keeps docs/sip.md from rotting: each line of
+// its tables names at least one test, and each test named exists.
+func TestTheSIPChecklistNamesRealTests(t *testing.T) {
+	exist := map[string]bool{}
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	for _, s := range sources(t) {
+		if !s.test {
+			continue
+		}
+		text, err := os.ReadFile(s.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range declared.FindAllStringSubmatch(string(text), -1) {
+			exist[m[1]] = true
+		}
+	}
+	named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`")
+	rows := 0
+	for line := range strings.Lines(pages(t)["docs/sip.md"]) {
+		cells := strings.Split(strings.TrimSpace(line), "|")
+		if len(cells) != 5 || strings.HasPrefix(cells[1], "---") || strings.TrimSpace(cells[3]) == "tests" {
+			continue
+		}
+		rows++
+		tests := named.FindAllStringSubmatch(cells[3], -1)
+		if len(tests) == 0 {
+			t.Errorf("no test for %q", strings.TrimSpace(cells[2]))
+		}
+		for _, m := range tests {
+			if !exist[m[1]] {
+				t.Errorf("%q names %s, which does not exist", strings.TrimSpace(cells[2]), m[1])
+			}
+		}
+	}
+	if rows < 60 {
+		t.Errorf("only %d lines seen: the reading is broken, or the list", rows)
+	}
+}
