@@ -22,14 +22,14 @@ func FuzzChallenge(f *testing.F) {
 		if checkValue("header", s) != nil {
 			return // sipgo's lines have no control characters; cleanLines sees to it
 		}
-		c, ok := choose([]string{s, s}, "r")
+		c, ok := choose([]string{s, s}, "r", false)
 		if !ok {
 			return
 		}
 		if c.realm != "r" || c.nonce == "" {
 			t.Errorf("chose %+v", c)
 		}
-		if got := c.answer("u", "p", "INVITE", "sip:x", "c", []byte("b")); checkValue("answer", got) != nil || !strings.HasPrefix(got, "Digest ") {
+		if got := c.answer("u", "p", "INVITE", "sip:x", "c", 1, []byte("b")); checkValue("answer", got) != nil || !strings.HasPrefix(got, "Digest ") {
 			t.Errorf("answer %q", got)
 		}
 	})
