@@ -16,7 +16,7 @@ func (l *Leg) intake(b []byte, from netip.AddrPort, now, came time.Duration) boo
 		return false
 	}
 	if f.terms.mux && isRTCP(b) {
-		l.hearRTCP(b, from, now)
+		l.hearRTCP(b, from, time.Time{}, now)
 		return false
 	}
 	if f.guard != nil {

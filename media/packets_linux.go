@@ -20,6 +20,7 @@ import (
 type rawUDP struct {
 	fd    int
 	asked uint8  // datagrams since the kernel was asked for a time
+	every uint8  // datagrams share one question
 	size  uint32 // of from
 	// What Receive heard last and where Send sent last, as the kernel has it and
 	// as Go has it: on a call both hardly ever change.
@@ -57,7 +58,7 @@ func listenUDP(at netip.AddrPort) (Packets, error) {
 		}
 		return nil, fmt.Errorf("binding %s: %w", at, os.NewSyscallError("bind", err))
 	}
-	u := &rawUDP{fd: fd}
+	u := &rawUDP{fd: fd, every: stampEvery}
 	u.arrived() // nothing has; from now on the kernel notes when
 	return u, nil
 }
@@ -73,12 +74,15 @@ func (u *rawUDP) Receive(b []byte) (int, netip.AddrPort, time.Time, bool) {
 	if u.from != u.heard {
 		u.heard, u.source = u.from, sourceOf(&u.from)
 	}
-	if u.asked++; u.asked < stampEvery {
+	if u.asked++; u.asked < u.every {
 		return int(n), u.source, time.Time{}, true
 	}
 	u.asked = 0
 	return int(n), u.source, u.arrived(), true
 }
+
+// stampAll has every datagram told with its time.
+func (u *rawUDP) stampAll() { u.every = 1 }
 
 // arrived asks the kernel when the last datagram came. Unlike a control message
 // with every datagram, a question can be left out.

@@ -93,5 +93,8 @@ func bindPair(ip netip.Addr, port int, listen ListenFunc) (rtp, rtcp Packets, er
 		_ = rtp.Close()
 		return nil, nil, err
 	}
+	if r, ok := rtcp.(interface{ stampAll() }); ok {
+		r.stampAll() // round trips are measured by it, and it is looked at but once a second
+	}
 	return rtp, rtcp, nil
 }

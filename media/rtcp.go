@@ -92,7 +92,8 @@ func (c *control) block(r *reception, now time.Duration) rtcp.ReceptionReport {
 	return block
 }
 
-// take reads a datagram about the source ssrc; ours is our own SSRC.
+// take reads a datagram that came at a time, by the wall and by the shard's clock;
+// ours is our own SSRC.
 func (c *control) take(b []byte, ours uint32, wall time.Time, now time.Duration) bool {
 	packets, err := rtcp.Unmarshal(b)
 	if err != nil {
@@ -141,11 +142,11 @@ func (l *Leg) control(s *shard, now time.Duration) {
 	if now >= f.rtcp.poll {
 		f.rtcp.poll = now + rtcpPoll
 		for range rtcpDrain {
-			n, from, _, ok := l.rtcp.Receive(s.in[:])
+			n, from, at, ok := l.rtcp.Receive(s.in[:])
 			if !ok {
 				break
 			}
-			l.hearRTCP(s.in[:n], from, now)
+			l.hearRTCP(s.in[:n], from, at, now)
 		}
 	}
 	if f.live && f.rtcp.due(now) {
@@ -156,16 +157,20 @@ func (l *Leg) control(s *shard, now time.Duration) {
 // isRTCP tells RTCP from RTP on one port, by the second byte (RFC 5761 §4).
 func isRTCP(b []byte) bool { return len(b) > 1 && b[1] >= 192 && b[1] <= 223 }
 
-// hearRTCP takes one datagram, from either socket.
-func (l *Leg) hearRTCP(b []byte, from netip.AddrPort, now time.Duration) {
+// hearRTCP takes one datagram, from either socket. It came at a time the kernel
+// knows, or is taken to have come now; a second in the socket is no round trip.
+func (l *Leg) hearRTCP(b []byte, from netip.AddrPort, at time.Time, now time.Duration) {
 	f := &l.flow
+	if at.IsZero() {
+		at = l.shard.epoch.Add(now)
+	}
 	ok := f.live && l.believed(from)
 	if ok && f.guard != nil {
 		var err error
 		b, err = f.guard.openRTCP(b)
 		ok = err == nil
 	}
-	if !ok || !f.rtcp.take(b, f.out.ssrc, time.Now(), now) {
+	if !ok || !f.rtcp.take(b, f.out.ssrc, at, at.Sub(l.shard.epoch)) {
 		f.drops.RTCP++
 	}
 }
