@@ -6,34 +6,34 @@ import "time"
 // agreed, what goes out, what comes in. No lock guards it; other goroutines reach it
 // by commands to the shard.
 type flow struct {
-	terms terms
-	live  bool // a description has been accepted
+	live     bool  // a description has been accepted
+	timedOut bool  // told
+	visits   uint8 // goes round
+	eager    uint8 // visits that still take all there is
 
-	visits uint8 // goes round
-	eager  uint8 // visits that still take all there is
+	out    header // the next packet's
+	player player
+	guard  *guard   // nil: in the clear
+	order  *reorder // only while somebody hears the leg
+	from   *inlet   // only while bridged: the other leg's audio
 
-	out     header // the next packet's
-	packets uint64
-	octets  uint64
-	skipped uint64
-	errors  uint64
-	player  player
+	first, last     time.Duration // when RTP was taken; zero: never
+	waitFrom        time.Duration // when waiting for RTP began
+	patience        time.Duration // how long a silence may last that began with a packet
+	packets, octets uint64
 
-	guard *guard // only while encrypted
 	latch latch
 	heard reception
 	keys  keypad
-	order *reorder // only while somebody hears the leg
-	from  *inlet   // only while bridged: the other leg's audio
 	dial  dialling // keys being pressed by us
-	drops Drops
-	digit int
+	terms terms
+	rtcp  control
 
-	first, last time.Duration // when RTP was taken; zero: never
-	waitFrom    time.Duration // when waiting for RTP began
-	timedOut    bool
-
-	rtcp control
+	drops   Drops
+	known   uint64 // of the drops, by the shard
+	digit   int
+	skipped uint64
+	errors  uint64
 }
 
 // drain is how many datagrams one visit takes; a flood waits in the kernel, where
@@ -75,7 +75,6 @@ func (f *flow) ear() *reorder {
 // waits behind it may be), or it is time to look whether their clock is faster.
 func (l *Leg) receive(s *shard, now time.Duration) {
 	f := &l.flow
-	before := f.drops.total()
 	found, taken, enough := 0, uint64(0), 1
 	if f.visits++; f.eager > 0 || f.visits%eagerAnyway == 0 {
 		enough = drain
@@ -105,8 +104,10 @@ func (l *Leg) receive(s *shard, now time.Duration) {
 	if taken > 0 {
 		s.received.Add(taken)
 	}
-	if d := f.drops.total() - before; d > 0 {
-		s.dropped.Add(d)
+	if enough > 1 { // nothing is dropped otherwise
+		drops := f.drops.total()
+		s.dropped.Add(drops - f.known)
+		f.known = drops
 	}
 }
 
@@ -127,7 +128,7 @@ func (l *Leg) settle(now time.Duration) {
 	if !f.live || f.timedOut || f.terms.dir != SendRecv { // on hold, silence is right
 		return
 	}
-	limit := l.config.Timeout
+	limit := f.patience
 	if f.last <= f.waitFrom { // nothing since the description
 		limit = l.config.FirstTimeout
 	}
@@ -244,7 +245,7 @@ func (l *Leg) adopt(t terms, g *guard, now time.Duration) {
 	}
 	f.terms, f.live, f.guard = t, true, g
 	f.out.pt = t.pt
-	f.waitFrom, f.timedOut = now, false
+	f.waitFrom, f.timedOut, f.patience = now, false, l.config.Timeout
 	switch {
 	case t.eventIn[1] >= 0:
 		if f.order != nil {

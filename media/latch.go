@@ -17,18 +17,19 @@ const (
 // another port of the same address, when the one before has been silent.
 type latch struct {
 	source netip.AddrPort // accepted, and where we send
-	host   netip.Addr     // of the SDP
-	exact  bool           // nothing but the SDP address, ever
-	signal netip.Addr     // where the trunk's signalling is
-	allow  []netip.Prefix
-	waits  bool // the SDP address is behind their NAT: nothing is sent before they have sent
+	heard  time.Duration  // last packet of source
+	run    int            // of the rival's packets
 	locked bool
-	heard  time.Duration // last packet of source
+	waits  bool // the SDP address is behind their NAT: nothing is sent before they have sent
+	exact  bool // nothing but the SDP address, ever
+
+	host   netip.Addr // of the SDP
+	signal netip.Addr // where the trunk's signalling is
+	allow  []netip.Prefix
 
 	rival     netip.AddrPort
 	rivalSSRC uint32
 	rivalNext uint16
-	run       int
 }
 
 // aim starts over with the address of a new description.

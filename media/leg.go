@@ -12,16 +12,23 @@ import (
 // A Leg is the audio of one call. Its methods may be called from any goroutine;
 // the frames are its shard's business.
 type Leg struct {
+	// What a visit needs stands together: at a thousand legs a visit costs what it
+	// fetches from memory. The shard's own, but for playing.
+	after   *Leg // in the same slot
+	due     int64
+	phase   int
+	gone    bool
+	rtp     Packets
+	playing atomic.Pointer[playlist]
+	flow    flow
+
 	engine *Engine
 	shard  *shard
 	config LegConfig
 	port   int
-	rtp    Packets
 	rtcp   Packets
 	mail   mailbox
-
-	plays   atomic.Uint64
-	playing atomic.Pointer[playlist]
+	plays  atomic.Uint64
 
 	mu     sync.Mutex // of the negotiation; never taken by the shard
 	local  description
@@ -32,13 +39,6 @@ type Leg struct {
 
 	closing sync.Once
 	final   Stats // set by the shard at the end
-
-	// The shard's own.
-	flow  flow
-	after *Leg // in the same slot
-	due   int64
-	phase int
-	gone  bool
 }
 
 func newLeg(e *Engine, c LegConfig, port int, rtp, rtcp Packets) *Leg {

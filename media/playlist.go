@@ -78,7 +78,8 @@ func (p *player) fill(b []byte, codec Codec) (over bool) {
 
 // hush fills b with silence.
 func hush(b []byte, codec Codec) {
+	silence := codec.silence()
 	for i := range b {
-		b[i] = codec.silence()
+		b[i] = silence
 	}
 }

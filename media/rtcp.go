@@ -19,9 +19,9 @@ const (
 // A control is the RTCP side of a leg: what is reported and what was heard. It
 // knows no socket; times are given to it.
 type control struct {
-	cname string
 	poll  time.Duration
 	next  time.Duration
+	cname string
 
 	expected, received uint64 // at our last report
 
