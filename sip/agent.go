@@ -251,6 +251,9 @@ waiting:
 		}
 	}
 	a.keepers.Wait() // each is bounded by its farewell
+	for _, c := range calls {
+		c.stir() // to depart
+	}
 	a.mu.Lock()
 	a.ended = true
 	inlet := a.inlet
@@ -278,6 +281,12 @@ func (a *Agent) spawn(f func()) bool {
 	}
 	a.wg.Go(f)
 	return true
+}
+
+func (a *Agent) isClosed() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.closed
 }
 
 // enter lists a call under its Call-ID and starts its owner.

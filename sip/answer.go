@@ -27,6 +27,7 @@ func (a *Agent) overhear(m gosip.Message) {
 	}
 	select {
 	case c.told <- res:
+		c.stir()
 	default:
 	}
 }

@@ -72,6 +72,7 @@ type Call struct {
 	hops    []Hop
 	known   sources // who may speak for this call: every target tried
 	ladder  ladder
+	nap     nap
 	in      *Incoming // a call that came in; nil for one we placed
 
 	// What follows belongs to the owner goroutine.
@@ -168,6 +169,7 @@ var ErrEnded = errors.New("the call has ended")
 func (c *Call) tell(ctx context.Context, w wish) error {
 	select {
 	case c.mail <- w:
+		c.stir()
 		return nil
 	case <-c.gone:
 		return ErrEnded
@@ -185,6 +187,7 @@ func (c *Call) post(m any) bool {
 	}
 	select {
 	case c.mail <- m:
+		c.stir()
 		return true
 	default:
 		return false
@@ -193,9 +196,16 @@ func (c *Call) post(m any) bool {
 
 // run is the owner: everything that happens to a call happens here, in order.
 func (c *Call) run() {
-	defer c.depart()
 	c.timer = time.NewTimer(0)
+	c.attend()
+}
+
+// attend is the owner's watch: until the call is forgotten, or rests.
+func (c *Call) attend() {
 	for !c.finished() {
+		if c.idle() && c.rest() {
+			return
+		}
 		c.arm()
 		var responses <-chan *gosip.Response
 		var done <-chan struct{}
@@ -224,10 +234,12 @@ func (c *Call) run() {
 		case now := <-c.timer.C:
 			c.onTimer(now)
 		case <-c.agent.stop:
+			c.depart()
 			return
 		}
 		c.settle()
 	}
+	c.depart()
 }
 
 // depart closes what is still open. The transaction goes last, so that nobody
