@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 
 	gosip "github.com/emiago/sipgo/sip"
 )
@@ -70,7 +70,7 @@ func (c *Call) onFinal(res *gosip.Response) {
 
 // statusLine is a response as a ladder shows it.
 func statusLine(res *gosip.Response) string {
-	line := fmt.Sprintf("%d %s", res.StatusCode, printable(res.Reason))
+	line := strconv.Itoa(res.StatusCode) + " " + printable(res.Reason)
 	if len(res.Body()) > 0 && sdpOf(res) != nil {
 		line += " (SDP)"
 	}

@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,9 +38,10 @@ type Event struct {
 const (
 	// eventRoom lets a slow reader fall behind by every kind of event a call
 	// has. Key presses leave eventReserve free for progress, and both leave
-	// finalEvents free for answered and ended, which are never lost.
-	eventRoom    = 64
-	eventReserve = 32
+	// finalEvents free for answered and ended, which are never lost. An event is
+	// 160 bytes and every call has this room, so it is not larger.
+	eventRoom    = 16
+	eventReserve = 8
 	finalEvents  = 2
 
 	// mailRoom is how many in-dialog requests may wait for the call's owner;
@@ -402,7 +404,9 @@ func (c *Call) finish(why Cause) {
 	}
 	c.dropProposals()
 	c.agent.door.admit(c.known.all())
-	c.agent.log.Debug("call ended", "call", c.id, "cause", why.Status, "q850", why.Q850, "by", why.By)
+	if ctx := context.Background(); c.agent.log.Enabled(ctx, slog.LevelDebug) {
+		c.agent.log.DebugContext(ctx, "call ended", "call", c.id, "cause", why.Status, "q850", why.Q850, "by", why.By)
+	}
 }
 
 // stay prolongs the owner's life by the longest a packet may be late.

@@ -95,15 +95,8 @@ func (d *door) filter(info gosip.TransportReadProps, data []byte) ([]byte, error
 // route) it would start a header line for a less careful reader.
 func cleanLines(data []byte) bool {
 	head, _, _ := bytes.Cut(data, []byte("\r\n\r\n"))
-	for i, c := range head {
-		switch {
-		case c == '\r' && (i+1 == len(head) || head[i+1] != '\n'),
-			c == '\n' && (i == 0 || head[i-1] != '\r'),
-			c == 0:
-			return false
-		}
-	}
-	return true
+	ends := bytes.Count(head, []byte("\r\n"))
+	return bytes.Count(head, []byte{'\r'}) == ends && bytes.Count(head, []byte{'\n'}) == ends && bytes.IndexByte(head, 0) < 0
 }
 
 // looksLikeSIP looks at the first byte: a method or "SIP/2.0" begins with a

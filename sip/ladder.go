@@ -19,6 +19,9 @@ type Turn struct {
 // quarter slides.
 const maxTurns = 200
 
+// usualTurns is the ladder of a plain call: INVITE, 100, 180, 200, ACK, BYE, 200.
+const usualTurns = 8
+
 // ladder keeps a call's messages for the people who look into it.
 type ladder struct {
 	mu    sync.Mutex
@@ -28,6 +31,9 @@ type ladder struct {
 func (l *ladder) note(sent bool, line string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.turns == nil {
+		l.turns = make([]Turn, 0, usualTurns)
+	}
 	if len(l.turns) == maxTurns {
 		l.turns = slices.Delete(l.turns, maxTurns*3/4, maxTurns*3/4+1)
 	}
