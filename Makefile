@@ -28,8 +28,10 @@ check:                 ## gofmt, vet, staticcheck, floors
 	@go tool staticcheck ./...
 	@go test -count=1 .
 
-bench:                 ## benchmarks
-	@go test -run '^$$' -bench . -benchmem ./...
+bench: setup-test      ## what a call costs beside floors and peers; writes docs/limits.md; ARGS=-quick for a look
+	@mkdir -p bin/bench
+	@go build -trimpath -o bin/bench/ ./bench/... ./cmd/warmline
+	@bin/bench/report $(ARGS)
 
 fmt:
 	@gofmt -w $$(git ls-files '*.go')

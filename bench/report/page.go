@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"warmline/bench"
+)
+
+// limits is the page docs/limits.md.
+func limits(found []section, machine string, took time.Duration, stolen float64) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `# Limits
+
+Measured, not promised. This page is written by `+"`make bench`"+`; do not edit it.
+
+| | |
+|---|---|
+| machine | %s |
+| date | %s |
+| commit | %s |
+| command | `+"`make bench`"+`, %v |
+| taken by the host meanwhile | %.1f %% |
+
+How noise is treated: processor time is user + system of one process, never a wall time; a figure is a ratio to a floor or peer that took turns with it on the same core in the same run. Callers and far end are pinned to a core each before they start, with SCHED_FIFO where that is permitted. In the talk figures a window of one second in which the host took more than 1 %%, or in which the floor itself was late, is thrown away; with fewer than %d left it says “%s” and nothing is judged. A target that was missed says NO.
+`, machine, time.Now().UTC().Format("2006-01-02 15:04 UTC"), commit(), took.Round(time.Second), 100*stolen, bench.GoodWindows, bench.Noisy)
+	for _, s := range found {
+		fmt.Fprintf(&b, "\n## %s\n\n", s.title)
+		if s.trouble != "" {
+			fmt.Fprintf(&b, "%s\n\n", s.trouble)
+		}
+		if len(s.records) == 0 {
+			continue
+		}
+		b.WriteString("| name | figure | median | min | max | unit | target | ok | note |\n|---|---|---|---|---|---|---|---|---|\n")
+		for _, r := range s.records {
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.Name, r.Figure, number(r.Median), number(r.Min), number(r.Max), r.Unit, r.Target, verdict(r), r.Note)
+		}
+	}
+	return b.String()
+}
+
+// commit names what was measured.
+func commit() string {
+	out, err := exec.Command("git", "log", "-1", "--format=%h").Output()
+	if err != nil {
+		return "unknown"
+	}
+	name := strings.TrimSpace(string(out))
+	if dirty, err := exec.Command("git", "status", "--porcelain", "--untracked-files=no").Output(); err == nil && len(dirty) > 0 {
+		name += " with changes"
+	}
+	return name
+}
+
+// measured is a line of go test -bench -benchmem.
+var measured = regexp.MustCompile(`^(Benchmark\S+?)(?:-\d+)?\s+\d+\s+([\d.]+) ns/op.*?\s(\d+) B/op\s+(\d+) allocs/op`)
+
+// rooms are the small benchmarks that live beside the code.
+func rooms(ctx context.Context) section {
+	found := section{title: "Small things, by go test -bench"}
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", ".", "-benchmem", "-benchtime", "100ms", "-count", "3", "./media", "./dialogs", "./sip", "./speech/...", "./scheduler", "./contacts").CombinedOutput()
+	if err != nil {
+		found.trouble = fmt.Sprintf("go test -bench ended with %v; what is missing was not measured.", err)
+	}
+	times, allocs := map[string][]float64{}, map[string]string{}
+	var names []string
+	for line := range strings.Lines(string(out)) {
+		m := measured.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		ns, err := strconv.ParseFloat(m[2], 64)
+		if err != nil {
+			continue
+		}
+		if _, seen := times[m[1]]; !seen {
+			names = append(names, m[1])
+		}
+		times[m[1]] = append(times[m[1]], ns)
+		allocs[m[1]] = fmt.Sprintf("%s allocations, %s bytes", m[4], m[3])
+	}
+	for _, name := range names {
+		found.records = append(found.records, bench.Of(strings.TrimPrefix(name, "Benchmark"), "time", "ns", times[name]).Because("%s", allocs[name]))
+	}
+	return found
+}
