@@ -18,8 +18,8 @@ type lexicon struct {
 	dict     map[string]token // words, for languages that write them apart
 	rules    []rule
 	patterns index
-	guards   index // what takes a match back
-	sounds   *lexicon
+	guards   index             // what takes a match back
+	sounds   map[token][]int32 // the patterns by the syllable they may begin with, Chinese only
 }
 
 // rule is a row of a lexicon: an intent, and the patterns that mean it.
@@ -79,7 +79,7 @@ type lexiconFile struct {
 var (
 	chineseLexicon = sync.OnceValue(func() *lexicon {
 		l := shippedLexicon("zh", nil)
-		l.sounds = l.sounding()
+		l.learnSounds()
 		return l
 	})
 	englishLexicon = sync.OnceValue(func() *lexicon { return shippedLexicon("en", map[string]token{}) })
@@ -169,40 +169,28 @@ func (l *lexicon) wordTokens(s string) []token {
 	return out
 }
 
-// sounding is the same lexicon in syllables.
-func (l *lexicon) sounding() *lexicon {
-	out := &lexicon{rules: l.rules}
-	again := func(from *index, to *index) {
-		for _, r := range from.rows {
-			p := r.pattern
-			p.steps = slices.Clone(p.steps)
-			for i := range p.steps {
-				p.steps[i].tok = sound(p.steps[i].tok)
-			}
-			if p.first != nil {
-				p.first = soundsOf(p.first)
-				slices.Sort(p.first)
-				p.first = slices.Compact(p.first)
-			}
-			to.add(r.rule, p)
+// learnSounds gives the steps of every pattern their syllables.
+func (l *lexicon) learnSounds() {
+	l.sounds = map[token][]int32{}
+	for n, r := range l.patterns.rows {
+		for i := range r.steps {
+			r.steps[i].sound = sound(r.steps[i].tok)
+		}
+		first := soundsOf(r.first)
+		slices.Sort(first)
+		for _, t := range slices.Compact(first) {
+			l.sounds[t] = append(l.sounds[t], int32(n))
 		}
 	}
-	again(&l.patterns, &out.patterns)
-	again(&l.guards, &out.guards)
-	return out
 }
 
 // hit is the match that decides: of the first rule that has one.
-type hit struct {
-	rule     int
-	from, to int
-	literal  int // tokens that did not only fill a gap
-}
+type hit struct{ rule, from, to int }
 
 type span struct{ rule, from, to int }
 
-// find asks the rules from top to bottom, those that wanted allows.
-func (l *lexicon) find(text []token, question string, wanted func(r *rule, h hit) bool) (hit, bool) {
+// find asks the rules from top to bottom.
+func (l *lexicon) find(text []token, question string) (hit, bool) {
 	var held [8]span
 	guards := l.guarded(text, held[:0])
 	best := hit{rule: len(l.rules)}
@@ -211,19 +199,49 @@ func (l *lexicon) find(text []token, question string, wanted func(r *rule, h hit
 			for _, n := range list {
 				r := &l.patterns.rows[n]
 				rule := &l.rules[r.rule]
-				if r.rule >= best.rule || len(rule.asked) > 0 && !slices.Contains(rule.asked, question) {
+				if r.rule >= best.rule || !rule.asks(question) {
 					continue
 				}
-				end, filled := r.match(text, at, false)
-				h := hit{r.rule, at, end, end - at - filled}
-				if end < 0 || takenBack(guards, rule, h) || wanted != nil && !wanted(rule, h) {
-					continue
+				h := hit{r.rule, at, r.match(text, at, false)}
+				if h.to >= 0 && !takenBack(guards, rule, h) {
+					best = h
 				}
+			}
+		}
+	}
+	return best, best.rule < len(l.rules)
+}
+
+// findSound asks the rules that wanted allows by how the sentence sounds. One character in
+// three may be misheard, and three must stand there, or two that are all there is.
+func (l *lexicon) findSound(text []token, question string, wanted func(intent string) bool) (hit, bool) {
+	var held [8]span
+	guards := l.guarded(text, held[:0])
+	sounds := soundsOf(text)
+	best := hit{rule: len(l.rules)}
+	for at := range text {
+		for _, n := range l.sounds[sounds[at]] {
+			r := &l.patterns.rows[n]
+			rule := &l.rules[r.rule]
+			if r.rule >= best.rule || !rule.asks(question) || !wanted(rule.intent) {
+				continue
+			}
+			end, filled, misheard := r.matchSound(text, sounds, at)
+			literal := end - at - filled
+			h := hit{r.rule, at, end}
+			if end < 0 || misheard == 0 || takenBack(guards, rule, h) {
+				continue
+			}
+			if literal >= 3 && misheard*3 <= literal || literal == 2 && literal == len(text) {
 				best = h
 			}
 		}
 	}
 	return best, best.rule < len(l.rules)
+}
+
+func (r *rule) asks(question string) bool {
+	return len(r.asked) == 0 || slices.Contains(r.asked, question)
 }
 
 // guarded finds the idioms and exceptions of a sentence.
@@ -232,7 +250,7 @@ func (l *lexicon) guarded(text []token, out []span) []span {
 		for _, list := range [2][]int32{l.guards.byFirst[text[at]], l.guards.always} {
 			for _, n := range list {
 				r := &l.guards.rows[n]
-				if end, _ := r.match(text, at, true); end >= 0 {
+				if end := r.match(text, at, true); end >= 0 {
 					out = append(out, span{r.rule, at, end})
 				}
 			}

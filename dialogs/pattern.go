@@ -38,6 +38,7 @@ type pattern struct {
 type step struct {
 	do        stepKind
 	tok       token
+	sound     token // the syllable of tok
 	next, alt int
 	reach     int
 }
@@ -248,22 +249,35 @@ func (p *pattern) openings() (out []token, empty bool) {
 	return slices.Compact(out), empty
 }
 
-// match tries the pattern at one place and returns where it ends, or -1, and how many of
-// the tokens in between only filled a gap. strict patterns let no pause lie between their
-// tokens. The machine does no more than its few forks and bounded gaps allow.
-func (p *pattern) match(text []token, at int, strict bool) (end, filled int) {
+// match tries the pattern at one place and returns where it ends, or -1. strict patterns
+// let no pause lie between their tokens.
+func (p *pattern) match(text []token, at int, strict bool) int {
 	m := matcher{steps: p.steps, text: text, from: at, strict: strict}
-	return m.run(0, at, 0)
+	end, _, _ := m.run(0, at, 0, 0)
+	return end
 }
 
+// matchSound is match where some tokens only sound as they should; it tells how many did,
+// and how many of the tokens in between only filled a gap.
+func (p *pattern) matchSound(text, sounds []token, at int) (end, filled, misheard int) {
+	m := matcher{steps: p.steps, text: text, sounds: sounds, from: at}
+	return m.run(0, at, 0, 0)
+}
+
+// maxMisheard is how many characters of a phrase an ear may get wrong.
+const maxMisheard = 2
+
+// matcher runs a pattern over a sentence. It does no more than the few forks and bounded
+// gaps of its pattern allow.
 type matcher struct {
 	steps  []step
 	text   []token
+	sounds []token // nil: every token must be as it is written
 	from   int
 	strict bool
 }
 
-func (m *matcher) run(pc, at, filled int) (int, int) {
+func (m *matcher) run(pc, at, filled, misheard int) (int, int, int) {
 	for {
 		s := &m.steps[pc]
 		switch s.do {
@@ -272,40 +286,43 @@ func (m *matcher) run(pc, at, filled int) (int, int) {
 				at++
 			}
 			if !m.is(at, s.tok) {
-				return -1, 0
+				if m.sounds == nil || at >= len(m.text) || m.sounds[at] != s.sound || misheard == maxMisheard {
+					return -1, 0, 0
+				}
+				misheard++
 			}
 			at++
 		case stepFork:
 			if s.alt >= 0 {
-				if end, n := m.run(s.next, at, filled); end >= 0 {
-					return end, n
+				if end, n, h := m.run(s.next, at, filled, misheard); end >= 0 {
+					return end, n, h
 				}
 				pc = s.alt
 				continue
 			}
 		case stepGap:
 			for n := 0; n <= s.reach && at+n <= len(m.text); n++ {
-				if end, all := m.run(s.next, at+n, filled+n); end >= 0 {
-					return end, all
+				if end, all, h := m.run(s.next, at+n, filled+n, misheard); end >= 0 {
+					return end, all, h
 				}
 				if s.reach == nearGap && m.is(at+n, tokPause) {
 					break
 				}
 			}
-			return -1, 0
+			return -1, 0, 0
 		case stepBegin:
 			if at > m.from && m.is(at, tokPause) {
 				at++
 			}
 			if at > 0 && m.text[at-1] != tokPause && m.text[at-1] != tokAsk {
-				return -1, 0
+				return -1, 0, 0
 			}
 		case stepEnd:
 			if at < len(m.text) && m.text[at] != tokPause && m.text[at] != tokAsk {
-				return -1, 0
+				return -1, 0, 0
 			}
 		case stepDone:
-			return at, filled
+			return at, filled, misheard
 		}
 		pc = s.next
 	}

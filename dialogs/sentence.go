@@ -11,10 +11,9 @@ import (
 // hyphens, with what was read of times and numbers on the side.
 type sentence struct {
 	tokens []token
-	sounds []token // the same in syllables without tones, Chinese only
-	filler bool    // there were only fillers
-	nod    bool    // and all of them were 嗯
-	asked  bool    // there was a question mark
+	filler bool // there were only fillers
+	nod    bool // and all of them were 嗯
+	asked  bool // there was a question mark
 	at     time.Time
 	slots  Slots
 }
@@ -49,7 +48,7 @@ func readChinese(text string, now time.Time) sentence {
 }
 
 // hello keeps words from being taken for fillers.
-var hello = strings.NewReplacer("干嘛", "干啥", "哈喽", "你好", "哈罗", "你好", "哈咯", "你好", "哈啰", "你好")
+var hello = strings.NewReplacer("唔使", "不用", "唔要", "不要", "唔需要", "不需要", "唔係", "不是", "唔好", "不要", "唔得", "不行", "干嘛", "干啥", "哈喽", "你好", "哈罗", "你好", "哈咯", "你好", "哈啰", "你好")
 
 func trimPauses(tokens []token) []token {
 	for len(tokens) > 0 && tokens[len(tokens)-1] == tokPause {

@@ -75,20 +75,20 @@ var refusals = []string{"opt_out", "not_interested", "no", "wrong_person", "comp
 
 func (l *lexicon) understand(text []token, question string) Intent {
 	in := Intent{Name: "other", Confidence: 0.3, Rule: "none"}
-	if h, ok := l.find(text, question, nil); ok {
+	if h, ok := l.find(text, question); ok {
 		in = l.intent(h)
 	}
 	if l.sounds == nil || !slices.Contains([]string{"other", "yes", "no", "not_interested", "greeting"}, in.Name) {
 		return in
 	}
-	h, ok := l.sounds.find(soundsOf(text), question, func(r *rule, h hit) bool {
-		switch {
-		case r.intent == "yes" || r.intent == "greeting" || r.intent == "other" || r.intent == in.Name:
+	h, ok := l.findSound(text, question, func(intent string) bool {
+		switch intent {
+		case "yes", "greeting", "other", in.Name:
 			return false
-		case in.Name != "other" && r.intent != "opt_out" && !(in.Name == "yes" && slices.Contains(refusals, r.intent)):
-			return false
+		case "opt_out":
+			return true
 		}
-		return h.literal >= 3 || h.literal >= 2 && h.literal == len(text)
+		return in.Name == "other" || in.Name == "yes" && slices.Contains(refusals, intent)
 	})
 	if ok {
 		heard := l.intent(h)

@@ -3,6 +3,8 @@ package dialogs
 import (
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestUnderstand(t *testing.T) {
@@ -90,6 +92,81 @@ func TestFilters(t *testing.T) {
 		got, ok := filters[tt.filter](tt.in, monday)
 		if !ok || got != tt.want {
 			t.Errorf("%v | %s = %v, want %s", tt.in, tt.filter, got, tt.want)
+		}
+	}
+}
+
+// TestARefusalIsNeverReadAsYes: however a no to the offer is dressed, nobody is added for it.
+func TestARefusalIsNeverReadAsYes(t *testing.T) {
+	for lang, refusals := range map[string][]string{
+		"zh-CN": {
+			"不可以加", "你别加吧", "不好", "加什么加", "不要加吧", "不同意加", "我可不同意", "可以不加吧", "好什么好", "行什么行", "你加也没用我不会通过", "加了我也不同意", "别加好吧", "不加行吧", "不加好吗", "我说不行", "我说了不可以",
+			"不对不对", "不是说好不打了吗", "好烦", "部可以", "不口以", "步行", "布行", "可以个屁", "可以你个头", "想得美", "做梦吧", "省省吧", "少来", "少来这套", "鬼才加", "加你个鬼", "没门", "免谈", "不可能", "怎么可能",
+			"凭什么加", "我为什么要加", "干嘛要加你", "有什么好加的", "行了行了", "好了好了我知道了", "好了好了", "得了吧", "得了", "你可以挂了", "可以挂了吗", "行了挂了吧", "我不行", "未必可以", "恐怕不行", "应该不行", "好像不行",
+			"估计不可以", "不太好吧", "不好吧", "这不太好", "好吧算了", "嗯不用", "嗯 不要", "哦不加", "可以是可以就是不想加", "我愿意个啥", "谁愿意啊", "爱加不加",
+		},
+		"en": {
+			"yeah right", "fat chance", "sure, when hell freezes over", "ok I'm hanging up", "I'd rather die", "why would I", "of course not",
+			"absolutely not", "definitely not", "certainly not", "sure not", "yes but no", "okay no", "ok bye", "fine but no", "not okay", "that's not ok",
+			"don't you dare", "good grief no", "I can't say yes to that", "I said no", "right, no", "you can forget it", "you can't add me", "please no",
+			"I'm fine",
+		},
+	} {
+		for _, s := range refusals {
+			for _, question := range []string{"offer_add", ""} {
+				if in := Understand(s, question, lang, monday); in.Name == "yes" {
+					t.Errorf("asked %q, %q is yes by %s", question, s, in.Rule)
+				}
+			}
+		}
+	}
+}
+
+func TestWhatOnlySoundsLikeAPhrase(t *testing.T) {
+	tests := []struct{ question, said, want string }{
+		{"", "憋打了", "opt_out"}, {"", "不要再大电话了", "opt_out"}, {"opening", "你打挫了", "wrong_person"}, {"opening", "在开撤呢", "driving"},
+		{"offer_add", "部需要", "not_interested"}, {"offer_add", "部可以", "not_interested"}, {"offer_add", "加果了", "already_friend"},
+		{"offer_add", "全部可以", "yes"}, {"recall_order", "什么时候发货", "other"},
+	}
+	for _, tt := range tests {
+		if got := Understand(tt.said, tt.question, "zh-CN", monday); got.Name != tt.want {
+			t.Errorf("asked %q, %q is %s by %s, want %s", tt.question, tt.said, got.Name, got.Rule, tt.want)
+		}
+	}
+}
+
+func TestEnglishTimesThatPeopleName(t *testing.T) {
+	tests := map[string]string{
+		"call me tomorrow at 3": "11-24 15:00", "in two hours": "11-23 12:30", "next Friday morning": "12-04 10:00", "at half past four": "11-23 16:30",
+		"call me at quarter to five": "11-23 16:45", "tomorrow at ten in the morning": "11-24 10:00", "try me at 3:15 pm": "11-23 15:15", "call me at 9": "11-24 09:00",
+		"in an hour and a half": "11-23 12:00", "the day after tomorrow": "11-25 10:00", "call at the end of the month": "11-30 10:00", "call me at 5pm": "11-23 17:00",
+	}
+	for s, want := range tests {
+		if in := Understand(s, "", "en", monday); in.Name != "later" || in.Time.Format("01-02 15:04") != want {
+			t.Errorf("%q is %s at %s, want later at %s", s, in.Name, in.Time.Format("01-02 15:04"), want)
+		}
+	}
+}
+
+func TestSlots(t *testing.T) {
+	tests := []struct {
+		said, lang string
+		want       Slots
+	}{
+		{"我微信是幺三八零零幺三八零零零", "zh-CN", Slots{Phones: []string{"13800138000"}}},
+		{"138 0013 8000", "zh-CN", Slots{Phones: []string{"13800138000"}}},
+		{"要三百二十份", "zh-CN", Slots{Numbers: []float64{320}}},
+		{"给我来两盒", "zh-CN", Slots{Numbers: []float64{2}}},
+		{"加一下吧", "zh-CN", Slots{}},
+		{"不要给我发短信", "zh-CN", Slots{Channels: []string{"sms"}}},
+		{"别给我打电话 发微信就行", "zh-CN", Slots{Channels: []string{"voice"}}},
+		{"电话短信都别来了", "zh-CN", Slots{Channels: []string{"all"}}},
+		{"one three eight double zero one three eight triple zero", "en", Slots{Phones: []string{"13800138000"}}},
+		{"twenty five boxes", "en", Slots{Numbers: []float64{25}}},
+	}
+	for _, tt := range tests {
+		if diff := cmp.Diff(tt.want, Understand(tt.said, "", tt.lang, monday).Slots); diff != "" {
+			t.Errorf("%q: %s", tt.said, diff)
 		}
 	}
 }

@@ -121,6 +121,10 @@ func (s score) optOutRecall() float64 {
 	return float64(s.n[[2]string{"opt_out", "opt_out"}]) / float64(wanted)
 }
 
+func (s score) refusedAsYes() int {
+	return s.n[[2]string{"not_interested", "yes"}] + s.n[[2]string{"no", "yes"}] + s.n[[2]string{"wrong_person", "yes"}] + s.n[[2]string{"complaint", "yes"}]
+}
+
 // whenLabelled is the now of the labelled times.
 var whenLabelled = time.Date(2026, 11, 23, 10, 30, 0, 0, time.FixedZone("CST", 8*3600))
 
@@ -157,6 +161,11 @@ func TestTuning(t *testing.T) {
 			t.Logf("%s.txt:%d: %q, asked %q, is %s by %s at %s, want %s %s %v", lang, l.line, l.text, l.question, got.Name, got.Rule, got.Time.Format("01-02 15:04"), l.want, l.at, l.channels)
 		})
 		t.Logf("%s tuning half: %s", lang, s)
+		for _, l := range readLabelled(t, lang+".later") {
+			if got := Understand(l.text, l.question, lang, whenLabelled); got.Name != l.want {
+				t.Logf("%s.later.txt:%d: %q, asked %q, is %s by %s, want %s", lang, l.line, l.text, l.question, got.Name, got.Rule, l.want)
+			}
+		}
 		if s.f1() < 0.92 {
 			t.Errorf("%s: macro-F1 %.3f on the tuning half", lang, s.f1())
 		}
@@ -216,8 +225,8 @@ func keepPage(t *testing.T, file, want string) {
 }
 
 func (s score) String() string {
-	return fmt.Sprintf("%d answers, macro-F1 %.3f, accuracy %.3f, opt_out recall %.3f, opt_out taken for yes %d, times right %d of %d",
-		s.sentences, s.f1(), s.right(), s.optOutRecall(), s.n[[2]string{"opt_out", "yes"}], s.times[0], s.times[1])
+	return fmt.Sprintf("%d answers, macro-F1 %.3f, accuracy %.3f, opt_out recall %.3f, opt_out taken for yes %d, other refusals taken for yes %d, times right %d of %d",
+		s.sentences, s.f1(), s.right(), s.optOutRecall(), s.n[[2]string{"opt_out", "yes"}], s.refusedAsYes(), s.times[0], s.times[1])
 }
 
 // matrix is the confusion matrix: rows are what was meant, columns what was understood.

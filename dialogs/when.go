@@ -57,10 +57,10 @@ func (m naming) resolve(now time.Time) time.Time {
 	if m.hasDuration {
 		return now.Add(m.after).Truncate(time.Minute)
 	}
-	hour, minute := m.hour, m.min
+	var hour, minute int
 	switch {
 	case m.clock:
-		hour = m.toHour()
+		hour, minute = m.toHour(), m.min
 	case m.sameTime:
 		hour, minute = now.Hour(), now.Minute()
 	default:

@@ -19,6 +19,7 @@ func readEnglishTimes(in []string, now time.Time) ([]string, time.Time) {
 	t := &englishTimes{in: in, now: now}
 	out := make([]string, 0, len(in))
 	var found time.Time
+	clock := false
 	for t.at < len(in) {
 		from := t.at
 		m, ok := t.moment()
@@ -27,8 +28,8 @@ func readEnglishTimes(in []string, now time.Time) ([]string, time.Time) {
 			out = append(out, in[from:t.at]...)
 		case ok && m.named() && !t.greeting(from):
 			out = append(out, "<time>")
-			if at := m.resolve(now); found.IsZero() {
-				found = at
+			if at := m.resolve(now); !at.IsZero() && (found.IsZero() || m.clock && !clock) {
+				found, clock = at, m.clock
 			}
 		default:
 			t.at = from + 1
@@ -79,6 +80,7 @@ func (t *englishTimes) moment() (naming, bool) {
 		t.day(&m)
 		t.part(&m)
 		t.clock(&m, before)
+		t.part(&m)
 		if t.at == before || !m.named() && !m.past {
 			t.at = before
 			break
@@ -150,7 +152,7 @@ func (t *englishTimes) part(m *naming) {
 	case "evening", "night":
 		m.part = evening
 	default:
-		if t.at > 0 && t.in[t.at-1] == "after" && t.take("work") != "" {
+		if t.at > 0 && t.in[t.at-1] == "after" && t.take("work") != "" && !m.clock {
 			m.part = afterWork
 		}
 	}
@@ -178,7 +180,9 @@ func (t *englishTimes) clock(m *naming, from int) {
 	if minute < 0 {
 		minute = t.minute()
 	}
-	t.phrase("in the")
+	if t.at+2 < len(t.in) && slices.Contains([]string{"morning", "afternoon", "evening"}, t.in[t.at+2]) {
+		t.phrase("in the")
+	}
 	suffix := t.take("am", "a.m", "pm", "p.m", "oclock")
 	if !sure && suffix == "" {
 		t.at = at
