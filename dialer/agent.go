@@ -79,7 +79,7 @@ func (c *call) briefing(ctx context.Context, text string) (*media.Clip, error) {
 // ringAgent dials the second leg. It rings no longer than the queue and the tree
 // allow.
 func (c *call) ringAgent(ctx context.Context, q *Queue, a Agent, until time.Time) (*agentLeg, error) {
-	leg, err := c.dialer.Media.Open(media.LegConfig{Codecs: c.job.Codecs, Loopback: a.Trunk.Loopback()})
+	leg, err := c.dialer.Media.Open(c.job.legTo(a.Trunk))
 	if err != nil {
 		return nil, fmt.Errorf("opening media: %w", err)
 	}

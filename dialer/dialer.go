@@ -72,7 +72,7 @@ func (c *call) prepare(ctx context.Context) error {
 	if c.job.Tree == nil && c.job.Clip == nil {
 		return errors.New("there is no dialog tree to speak")
 	}
-	leg, err := c.dialer.Media.Open(media.LegConfig{Codecs: c.job.Codecs, Loopback: c.job.Trunk.Loopback()})
+	leg, err := c.dialer.Media.Open(c.job.legTo(c.job.Trunk))
 	if err != nil {
 		return fmt.Errorf("opening media: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"warmline/media"
 	"warmline/sip"
 )
 
@@ -38,7 +37,7 @@ func (c *call) pickUp(ctx context.Context, in *sip.Incoming) error {
 		return errors.New("there is no dialog tree to speak")
 	}
 	in.Ring()
-	leg, err := c.dialer.Media.Open(media.LegConfig{Codecs: c.job.Codecs, Loopback: in.Trunk.Loopback()})
+	leg, err := c.dialer.Media.Open(c.job.legTo(in.Trunk))
 	if err != nil {
 		return fmt.Errorf("opening media: %w", err)
 	}

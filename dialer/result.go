@@ -20,6 +20,8 @@ type Job struct {
 	RingTimeout time.Duration // how long it may ring; the trunk's when zero
 	MaxTalk     time.Duration // from answer to our hanging up; the tree's limit when zero
 	Codecs      []media.Codec // offered; media's default when empty
+	PTime       int           // milliseconds in a packet of ours; 0 is 20
+	Security    media.Security
 
 	Tree   *dialogs.Tree
 	Facts  dialogs.Facts

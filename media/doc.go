@@ -1,11 +1,15 @@
 // Package media is the audio of one call: what is agreed (SDP), what is sent
-// and heard (RTP, G.711), what is pressed (RFC 4733), and how well it went (RTCP).
+// and heard (RTP and SRTP; G.711, G.722), what is pressed (RFC 4733, or tones where
+// that was not agreed), and how well it went (RTCP, and an opinion score by the
+// E-model).
 //
 // An [Engine] owns a range of UDP ports and a few shard goroutines. A [Leg] is
 // one call's audio: it makes the SDP offer, judges the answer, then sends one
 // frame every packet time and takes in what has come. Nobody listens to a leg in
 // real time except a recogniser, so there is no play-out buffer: a small reorder
-// ring feeds a [Tap], and a tap costs nothing until it is opened.
+// ring feeds whoever hears the leg, and it is not there while nobody does. That may
+// be a [Tap] (the callee, for a recogniser), a [Listener] (both sides, for a person
+// who listens in), a [Recording] (both, in a file) or a [Bridge] to another leg.
 //
 //	engine, err := media.NewEngine(media.Config{IP: "127.0.0.1"})
 //	leg, err := engine.Open(media.LegConfig{})
@@ -32,9 +36,16 @@
 // A packet counts only with RTP version 2, an agreed payload type, the agreed
 // source and the known SSRC; everything else is dropped and counted by reason.
 // The source is the address of the SDP. On a loopback leg nothing else is ever
-// accepted; otherwise another port of that address (or a configured prefix) may
-// win with four consecutive packets before the first good one, or after a second
-// of silence. RTCP never moves RTP.
+// accepted; otherwise another port of that address, the signalling's address or a
+// configured prefix may win with four consecutive packets before the first good
+// one, and another port of the same address after a second of silence. Where the
+// SDP names an address behind the trunk's NAT, nothing is sent before that. On an
+// encrypted leg only what was authenticated counts. RTCP never moves RTP.
+//
+// # Codecs
+//
+// G.711 in both laws and G.722. Opus is not offered: the pure-Go library there is
+// (pion/opus v0.1.0) decodes and cannot encode, and half a codec carries no call.
 //
 // # What it leaves to others
 //

@@ -265,6 +265,10 @@ func (c *caller) job(ctx context.Context, a postgres.Claimed, t TrunkConfig) (di
 	if err != nil {
 		return dialer.Job{}, fmt.Errorf("the tree of campaign %s: %w", a.Campaign.Name, err)
 	}
+	codecs, ptime, security, err := t.audio()
+	if err != nil {
+		return dialer.Job{}, fmt.Errorf("trunk %s: %w", t.Name, err)
+	}
 	now := c.clock.now()
 	facts := c.facts.of(ctx, a.Contact, now)
 	callerID := a.Campaign.CallerID
@@ -274,7 +278,7 @@ func (c *caller) job(ctx context.Context, a postgres.Claimed, t TrunkConfig) (di
 	return dialer.Job{
 		Attempt: a.Attempt, To: a.Contact.Phone.National(), Masked: a.Contact.Phone.Masked(), Trunk: t.sip(), CallerID: callerID,
 		Tree: tree, Facts: facts, Ledger: a.Ledger, RingTimeout: a.Campaign.RingTimeout, MaxTalk: c.config.Dialer.MaxTalk,
-		Codecs: []media.Codec{media.PCMA, media.PCMU},
+		Codecs: codecs, PTime: ptime, Security: security,
 	}, nil
 }
 

@@ -70,6 +70,10 @@ type TrunkConfig struct {
 	CallerID string  `yaml:"caller_id"`
 	Rate     float64 `yaml:"rate"`
 	Channels int     `yaml:"channels"`
+
+	Codecs []string `yaml:"codecs"`
+	PTime  int      `yaml:"ptime"`
+	SRTP   string   `yaml:"srtp"`
 }
 
 // DialerConfig bounds this process as a dialer.
@@ -338,6 +342,9 @@ func (c Config) check() error {
 			return fmt.Errorf("%s: channels %d; at least 1 is needed", at, t.Channels)
 		case t.User != "" && t.Realm == "":
 			return fmt.Errorf("%s: user without realm; credentials are only sent to the realm named here", at)
+		}
+		if _, _, _, err := t.audio(); err != nil {
+			return fmt.Errorf("%s: %w", at, err)
 		}
 		seen[t.Name] = true
 	}
