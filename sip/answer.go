@@ -364,7 +364,10 @@ func (c *Call) sendLonger() bool {
 	}
 	last := c.invites[len(c.invites)-1]
 	next := c.invite(last.CSeq().SeqNo+1, nil)
-	copyCredentials(last, next)
+	if h, ok := c.peer.preauthorize(next); ok {
+		next.AppendHeader(h)
+	}
+	c.auths = 0 // another request, another challenge
 	ctx, stop := context.WithTimeout(context.Background(), gosip.T1)
 	defer stop()
 	c.ringing = false

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -26,20 +27,16 @@ type refer struct {
 // call, 100 to 699. The last one is a final status, or 0 when the other side
 // stops telling. Our own call goes on until either side hangs up.
 func (c *Call) Refer(ctx context.Context, target string) error {
-	uri, err := c.referTo(target)
-	if err != nil {
-		return fmt.Errorf("transferring the call: %w", err)
-	}
 	result := make(chan error, 1)
-	if err := c.tell(ctx, func(c *Call) { c.refer(uri, result) }); err != nil {
-		return fmt.Errorf("transferring the call: %w", err)
-	}
-	select {
-	case err = <-result:
-	case <-c.gone:
-		err = ErrEnded
-	case <-ctx.Done():
-		err = ctx.Err()
+	err := c.tell(ctx, func(c *Call) { c.refer(target, result) })
+	if err == nil {
+		select {
+		case err = <-result:
+		case <-c.gone:
+			err = ErrEnded
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("transferring the call: %w", err)
@@ -51,8 +48,9 @@ func (c *Call) Refer(ctx context.Context, target string) error {
 const maxTarget = 256
 
 // referTo makes the Refer-To URI. What stands between the angle brackets must
-// not end them.
+// not end them, and where the trunk may not call nobody is sent either.
 func (c *Call) referTo(target string) (string, error) {
+	t := c.peer.trunk
 	if scheme, rest, found := strings.Cut(target, ":"); found && slices.Contains([]string{"sip", "sips", "tel"}, strings.ToLower(scheme)) {
 		if len(target) > maxTarget || rest == "" {
 			return "", fmt.Errorf("target URI is %d bytes long", len(target))
@@ -62,21 +60,28 @@ func (c *Call) referTo(target string) (string, error) {
 				return "", fmt.Errorf("target URI has character %q at byte %d", b, i)
 			}
 		}
+		if user := numberIn("<" + target + ">"); user != "" {
+			return target, t.mayCall(user)
+		}
 		return target, nil
 	}
-	p := *c.peer
-	f, err := p.trunk.form(Invite{To: target, From: c.inv.From})
+	t.CallerIDs = nil // nobody's caller ID goes out
+	f, err := t.form(Invite{To: target, From: cmp.Or(c.inv.From, t.From, "1")})
 	if err != nil {
 		return "", err
 	}
+	p := *c.peer
 	p.form = f
+	if p.at.host == "" { // of a call that came in: where it came from
+		p.at.host, p.at.port = p.dest.Addr().String(), int(p.dest.Port())
+	}
 	uri, _, _ := (&Call{peer: &p}).addresses()
 	return uri.String(), nil
 }
 
 // refer sends the request. norefersub says that we can do without reports
 // (RFC 4488 3); a side that gives none says so with Refer-Sub: false.
-func (c *Call) refer(uri string, result chan<- error) {
+func (c *Call) refer(target string, result chan<- error) {
 	switch {
 	case c.isOver():
 		result <- ErrEnded
@@ -86,6 +91,11 @@ func (c *Call) refer(uri string, result chan<- error) {
 		return
 	case len(c.refers) >= maxRefers:
 		result <- ErrBusy
+		return
+	}
+	uri, err := c.referTo(target)
+	if err != nil {
+		result <- err
 		return
 	}
 	seq := c.dialog.next()

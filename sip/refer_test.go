@@ -159,6 +159,38 @@ func TestTransferTargetsCannotBecomeHeaders(t *testing.T) {
 	}
 }
 
+func TestNobodyIsSentWhereTheTrunkMayNotCall(t *testing.T) {
+	s := newStage(t)
+	s.trunk.Deny = []string{"900"}
+	c := s.dial()
+	s.answer(c, "a")
+	for _, target := range []string{"9001", "tel:9001", "sip:9001@10.0.0.1"} {
+		if err := c.Refer(s.ctx, target); err == nil {
+			t.Errorf("transferred to %s", target)
+		}
+	}
+	if n := s.peer.Count("REFER"); n != 0 {
+		t.Errorf("%d REFERs sent", n)
+	}
+}
+
+func TestACallThatCameInIsTransferred(t *testing.T) {
+	in := newInbound(t)
+	c, d := in.up()
+	refer, result := in.refer(c, "02150009999")
+	if got, want := refer.Get("Refer-To"), "<sip:02150009999@"+in.peer.Addr()+">"; got != want {
+		t.Errorf("Refer-To %q, want %q", got, want)
+	}
+	in.reply(refer, 202, "Accepted", "")
+	if err := <-result; err != nil {
+		t.Fatal(err)
+	}
+	in.notify(d, "refer", "terminated", "SIP/2.0 200 OK")
+	if e := in.event(c, sip.Referred); e.Status != 200 {
+		t.Errorf("event %+v", e)
+	}
+}
+
 func TestATransferIsChallengedAndTheReportsFollowItsNewCSeq(t *testing.T) {
 	s := newStage(t)
 	s.trunk.User, s.trunk.Password, s.trunk.Realm = "shop", "secret", "carrier"
