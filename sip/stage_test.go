@@ -19,7 +19,9 @@ import (
 // mostly wait for each other's packets, so many run side by side.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	flag.Set("test.parallel", "16")
+	if flag.Lookup("test.fuzz").Value.String() == "" { // fuzzing has workers of its own number
+		flag.Set("test.parallel", "16")
+	}
 	gosip.SetTimers(100*time.Millisecond, 4*time.Second, 5*time.Second)
 	os.Exit(m.Run())
 }
