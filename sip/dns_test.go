@@ -294,7 +294,9 @@ func TestAnswersLiveForTheirTTLAndServeOnWhileDNSFails(t *testing.T) {
 
 func TestALongAnswerComesByTCP(t *testing.T) { // RFC 7766 5
 	s := newNameServer(t)
+	s.mu.Lock()
 	s.cut = true
+	s.mu.Unlock()
 	s.set("gw.example", 60, aRecord("192.0.2.1"))
 	r := newResolver([]string{s.addr})
 	if ips, err := r.addresses(t.Context(), "gw.example"); err != nil || len(ips) != 1 {
@@ -304,7 +306,9 @@ func TestALongAnswerComesByTCP(t *testing.T) { // RFC 7766 5
 
 func TestTheSecondServerIsAskedWhenTheFirstFails(t *testing.T) {
 	bad, good := newNameServer(t), newNameServer(t)
+	bad.mu.Lock()
 	bad.broken = true
+	bad.mu.Unlock()
 	good.set("gw.example", 60, aRecord("192.0.2.1"))
 	r := newResolver([]string{bad.addr, good.addr})
 	if ips, err := r.addresses(t.Context(), "gw.example"); err != nil || len(ips) != 1 {

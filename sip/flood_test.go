@@ -108,26 +108,53 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// answer takes every call.
+// answer takes every call, and repeats its 183 until PRACK and its 200 until ACK
+// as a carrier does: a flood loses datagrams.
 func answer(ctx context.Context, p *siptest.Peer) {
-	for {
-		m, _, err := p.Next(ctx)
-		if m == nil && err != nil && ctx.Err() != nil {
-			return
+	type open struct {
+		invite *siptest.Message
+		status int
+		again  time.Time
+	}
+	calls := map[string]*open{}
+	say := func(o *open) {
+		o.again = time.Now().Add(500 * time.Millisecond)
+		if o.status == 183 {
+			p.Reply(o.invite, 183, "Session Progress", "a", append(reliable(1), sdp(30000))...)
+		} else {
+			p.Reply(o.invite, 200, "OK", "a", sdp(30000))
 		}
-		switch {
-		case m == nil:
-		case m.Method() == "INVITE":
-			p.Reply(m, 183, "Session Progress", "a", append(reliable(1), sdp(30000))...)
-		case m.Method() == "PRACK":
-			p.Reply(m, 200, "OK", "")
-			for _, was := range p.Received() {
-				if was.Method() == "INVITE" && was.Get("Call-ID") == m.Get("Call-ID") {
-					p.Reply(was, 200, "OK", "a", sdp(30000))
-					break
-				}
+	}
+	for ctx.Err() == nil {
+		soon, stop := context.WithTimeout(ctx, 100*time.Millisecond)
+		m, _, _ := p.Next(soon)
+		stop()
+		for _, o := range calls {
+			if time.Now().After(o.again) {
+				say(o)
 			}
-		case m.Method() == "BYE":
+		}
+		if m == nil {
+			continue
+		}
+		id := m.Get("Call-ID")
+		o := calls[id]
+		switch m.Method() {
+		case "INVITE":
+			if o == nil {
+				o = &open{invite: m, status: 183}
+				calls[id] = o
+			}
+			say(o)
+		case "PRACK":
+			p.Reply(m, 200, "OK", "")
+			if o != nil && o.status == 183 {
+				o.status = 200
+				say(o)
+			}
+		case "ACK":
+			delete(calls, id)
+		case "BYE":
 			p.Reply(m, 200, "OK", "")
 		}
 	}
