@@ -69,6 +69,12 @@ func (n *node) edges() []edge {
 	if n.transfer != nil {
 		out = append(out, edge{to: n.transfer.orElse, at: n.transfer.at})
 	}
+	if n.slot != nil {
+		out = append(out, edge{to: n.slot.then, at: n.slot.at, turn: true}, edge{to: n.slot.orElse, at: n.slot.at, turn: true})
+	}
+	for _, a := range n.branch {
+		out = append(out, edge{to: a.to, at: a.at})
+	}
 	return out
 }
 
@@ -276,7 +282,7 @@ func (t *Tree) longestTalk() time.Duration {
 		widest := 0
 		for _, l := range n.lines {
 			for _, v := range l.variants {
-				widest = max(widest, len([]rune(strings.TrimSpace(v.text.widest(t.brand)))))
+				widest = max(widest, len([]rune(strings.TrimSpace(v.text.widest(t)))))
 			}
 		}
 		memo[key] = widest + best

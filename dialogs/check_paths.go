@@ -65,6 +65,9 @@ func (p *treeParser) checkPaths() {
 		here.invited = here.invited || n.invite != nil
 		here = p.speak(n.lines, here, once)
 		p.speak(n.again, here, once)
+		if n.slot != nil {
+			p.speak(n.slot.again, here, once)
+		}
 		if n.end == "completed" && !here.noted {
 			once(n.endAt, "a path ends completed without an outcome", "note one on the way, or end with an outcome")
 		}
@@ -155,7 +158,7 @@ func (p *treeParser) walkText(l *line, s *speech, here place, once func(*val, st
 				continue
 			}
 			said |= disclosureOf(sofar, p.t.brand)
-			f := known[ref]
+			f := p.t.factOf(ref)
 			if (f.class == personal || f.class == private) && said != disclosedAll {
 				once(l.at, "%s is personal and comes before AI, brand, purpose and recording were said", "missing: "+missing(said), ref)
 			}

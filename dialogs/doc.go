@@ -29,7 +29,7 @@
 //
 // A node does, in this order, what it has of: note (outcome, tags, slots), opt_out or
 // invite (each waits for the house to answer), send, callback, say; and then goes on in
-// exactly one way: heard, go, transfer or end.
+// exactly one way: heard, slot, go, branch, transfer or end.
 //
 //	offer:
 //	  ask: true                    # counts as the one ask of the call
@@ -49,6 +49,17 @@
 //	    price: {say: 不花钱的。, then: back}
 //	    repeat: again
 //	    else: thanks
+//
+// A slot wants to know something and keeps it; lines and conditions behind it may
+// name it. Kinds: digits, number, date, time, phone, yes_no, choice, text. Digits may
+// be keyed, # closes and * starts over; 9 is a digit then, so refusing is spoken.
+//
+//	size:
+//	  say: [请问您穿多大码？]
+//	  slot: {name: size, is: number, from: 35, to: 46, tries: 1, again: [请再说一遍尺码好吗？], then: sized, else: thanks}
+//	sized:
+//	  say: ["好的，{{ slot.size }}码。", 好的。]
+//	  branch: [{when: slot.size >= 41, to: big}, {else: thanks}]
 //
 // A say speaks the first alternative whose facts are there, whose condition holds and
 // which this person has not heard lately. Hooks, variants and asks are kept from repeating

@@ -97,11 +97,28 @@ func (v *value) eval(env map[string]any) (any, bool) {
 // The operators of the language: comparing, joining and counting, nothing that loops or calls.
 var operators = []string{"==", "!=", "<", "<=", ">", ">=", "&&", "||", "and", "or", "!", "not", "+", "-", "*", "/", "in", "contains", "startsWith", "endsWith"}
 
-// exprEnv is the typed environment every expression is checked against.
-var exprEnv = func() types.Map {
+// A vocabulary is what expressions of a tree may name: the known facts and the
+// tree's own slots, and the typed environment they are checked against.
+type vocabulary struct {
+	facts map[string]fact
+	env   types.Map
+}
+
+// common is the vocabulary of a tree without slots.
+var common = newVocabulary(nil)
+
+// newVocabulary joins the known facts and the slots of a tree.
+func newVocabulary(slots map[string]fact) *vocabulary {
+	facts := maps.Clone(known)
+	maps.Copy(facts, slots)
+	return &vocabulary{facts, exprEnv(facts)}
+}
+
+// exprEnv is the typed environment of some facts.
+func exprEnv(facts map[string]fact) types.Map {
 	zero := map[factKind]types.Type{text: types.String, number: types.Float64, truth: types.Bool, moment: types.TypeOf(time.Time{})}
 	root := types.Map{}
-	for path, f := range known {
+	for path, f := range facts {
 		m, p := root, path
 		for {
 			head, rest, more := strings.Cut(p, ".")
@@ -118,7 +135,7 @@ var exprEnv = func() types.Map {
 		}
 	}
 	return root
-}()
+}
 
 // exprError is a problem inside an expression, At characters after its start.
 type exprError struct {
@@ -126,22 +143,22 @@ type exprError struct {
 	msg, hint string
 }
 
-func compileCond(src string) (c *cond, bad *exprError) {
+func (w *vocabulary) compileCond(src string) (c *cond, bad *exprError) {
 	defer recoverExpr(&bad)
 	tree, err := exprparser.Parse(src)
 	if err != nil {
 		return nil, exprProblem(err)
 	}
-	return splitCond(tree.Node)
+	return w.splitCond(tree.Node)
 }
 
-func compileValue(src string) (v *value, bad *exprError) {
+func (w *vocabulary) compileValue(src string) (v *value, bad *exprError) {
 	defer recoverExpr(&bad)
 	tree, err := exprparser.Parse(src)
 	if err != nil {
 		return nil, exprProblem(err)
 	}
-	return compileNode(tree.Node, expr.AsAny())
+	return w.compileNode(tree.Node, expr.AsAny())
 }
 
 // recoverExpr turns a panic of the expression library into a problem of the source.
@@ -151,35 +168,35 @@ func recoverExpr(bad **exprError) {
 	}
 }
 
-func splitCond(n ast.Node) (*cond, *exprError) {
+func (w *vocabulary) splitCond(n ast.Node) (*cond, *exprError) {
 	switch n := n.(type) {
 	case *ast.BinaryNode:
 		op := map[string]string{"&&": "&&", "and": "&&", "||": "||", "or": "||"}[n.Operator]
 		if op == "" {
 			break
 		}
-		a, bad := splitCond(n.Left)
+		a, bad := w.splitCond(n.Left)
 		if bad != nil {
 			return nil, bad
 		}
-		b, bad := splitCond(n.Right)
+		b, bad := w.splitCond(n.Right)
 		return &cond{op: op, kids: []*cond{a, b}}, bad
 	case *ast.UnaryNode:
 		if n.Operator == "!" || n.Operator == "not" {
-			a, bad := splitCond(n.Node)
+			a, bad := w.splitCond(n.Node)
 			return &cond{op: "!", kids: []*cond{a}}, bad
 		}
 	}
-	leaf, bad := compileNode(n, expr.AsBool())
+	leaf, bad := w.compileNode(n, expr.AsBool())
 	return &cond{leaf: leaf}, bad
 }
 
-func compileNode(n ast.Node, as expr.Option) (*value, *exprError) {
+func (w *vocabulary) compileNode(n ast.Node, as expr.Option) (*value, *exprError) {
 	v := &value{src: n.String()}
-	if bad := v.collect(n); bad != nil {
+	if bad := w.collect(v, n); bad != nil {
 		return nil, bad
 	}
-	prog, err := expr.Compile(v.src, expr.Env(exprEnv), as, expr.DisableAllBuiltins(), expr.MaxNodes(100))
+	prog, err := expr.Compile(v.src, expr.Env(w.env), as, expr.DisableAllBuiltins(), expr.MaxNodes(100))
 	if err != nil {
 		bad := exprProblem(err)
 		bad.at = n.Location().From
@@ -190,7 +207,7 @@ func compileNode(n ast.Node, as expr.Option) (*value, *exprError) {
 }
 
 // collect walks an expression, keeps the facts it names and refuses what the language has not.
-func (v *value) collect(n ast.Node) *exprError {
+func (w *vocabulary) collect(v *value, n ast.Node) *exprError {
 	at := n.Location().From
 	switch n := n.(type) {
 	case *ast.IdentifierNode, *ast.MemberNode, *ast.ChainNode:
@@ -198,8 +215,8 @@ func (v *value) collect(n ast.Node) *exprError {
 		if !ok {
 			return &exprError{at, "only facts can be looked into, by their names", "write weather.tomorrow.low"}
 		}
-		if _, ok := known[path]; !ok {
-			return &exprError{at, fmt.Sprintf("there is no fact %s", path), suggest(path, knownPaths())}
+		if _, ok := w.facts[path]; !ok {
+			return &exprError{at, fmt.Sprintf("there is no fact %s", path), suggest(path, sortedKeys(w.facts))}
 		}
 		if !slices.Contains(v.refs, path) {
 			v.refs = append(v.refs, path)
@@ -208,25 +225,25 @@ func (v *value) collect(n ast.Node) *exprError {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode, *ast.ConstantNode:
 		return nil
 	case *ast.UnaryNode:
-		return v.collect(n.Node)
+		return w.collect(v, n.Node)
 	case *ast.BinaryNode:
 		if !slices.Contains(operators, n.Operator) {
 			return &exprError{at, fmt.Sprintf("there is no operator %s here", n.Operator), "known: " + strings.Join(operators, " ")}
 		}
-		if bad := v.collect(n.Left); bad != nil {
+		if bad := w.collect(v, n.Left); bad != nil {
 			return bad
 		}
-		return v.collect(n.Right)
+		return w.collect(v, n.Right)
 	case *ast.ConditionalNode:
 		for _, k := range []ast.Node{n.Cond, n.Exp1, n.Exp2} {
-			if bad := v.collect(k); bad != nil {
+			if bad := w.collect(v, k); bad != nil {
 				return bad
 			}
 		}
 		return nil
 	case *ast.ArrayNode:
 		for _, k := range n.Nodes {
-			if bad := v.collect(k); bad != nil {
+			if bad := w.collect(v, k); bad != nil {
 				return bad
 			}
 		}

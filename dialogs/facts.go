@@ -2,8 +2,6 @@ package dialogs
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 )
@@ -105,7 +103,7 @@ var known = map[string]fact{
 }
 
 // free groups need no declaration: they are there in every call.
-var freeGroups = []string{"brand", "contact", "heard", "optout"}
+var freeGroups = []string{"brand", "contact", "heard", "optout", "slot"}
 
 // declarable groups and the windows each understands.
 var groupWindows = map[string][]string{
@@ -124,8 +122,6 @@ func groupOf(path string) string {
 	g, _, _ := strings.Cut(path, ".")
 	return g
 }
-
-func knownPaths() []string { return slices.Sorted(maps.Keys(known)) }
 
 // lookup follows a dotted path; a missing step is simply not there.
 func lookup(m map[string]any, path string) (any, bool) {

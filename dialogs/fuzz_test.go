@@ -44,11 +44,11 @@ func FuzzExpression(f *testing.F) {
 		if len(s) > 1000 {
 			return
 		}
-		if c, bad := compileCond(s); bad == nil {
+		if c, bad := common.compileCond(s); bad == nil {
 			c.holds(env)
 			c.holds(nil)
 		}
-		if sp, bad := readSpeech(s); bad == nil {
+		if sp, bad := common.readSpeech(s); bad == nil {
 			sp.render(env, monday, "")
 			sp.render(nil, time.Time{}, "")
 		}

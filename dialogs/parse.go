@@ -57,6 +57,8 @@ func parse(name string, src []byte, fsys fs.FS) (*Tree, Problems) {
 		everywhere: map[string]*reaction{},
 		nodes:      map[string]*node{},
 	}}
+	p.t.slots = slotFacts(root)
+	p.vocabulary = newVocabulary(p.t.slots)
 	p.top(root)
 	if inc := root.get("include"); inc != nil {
 		for _, file := range p.texts(inc) {
@@ -76,6 +78,8 @@ type treeParser struct {
 	problems Problems
 	node     *node // being read, for line IDs
 	lineNo   int
+
+	vocabulary *vocabulary
 }
 
 func (p *treeParser) bad(v *val, msg, hint string, args ...any) {
@@ -165,6 +169,8 @@ func (p *treeParser) include(fsys fs.FS, file string, at *val, hash func([]byte)
 	}
 	own := p.t
 	shared := &treeParser{t: &Tree{name: own.name, brand: own.brand, nodes: map[string]*node{}, everywhere: map[string]*reaction{}}}
+	maps.Copy(own.slots, slotFacts(root))
+	shared.vocabulary = newVocabulary(own.slots)
 	shared.fields(root, "an included file", map[string]func(*val){"everywhere": shared.everywhere, "nodes": shared.nodes})
 	p.problems = append(p.problems, shared.problems...)
 	for _, name := range shared.t.order {

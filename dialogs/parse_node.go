@@ -65,6 +65,8 @@ func (p *treeParser) readNode(key, v *val) {
 				p.bad(v, "transfer needs to and else", "write transfer: {to: queue/care, timeout: 20s, else: node}")
 			}
 		},
+		"slot":    func(v *val) { p.slotSpec(n, v) },
+		"branch":  func(v *val) { n.branch = p.branches(v) },
 		"opt_out": func(v *val) { n.optOut = p.channels(v) },
 		"end": func(v *val) {
 			n.endAt = v
@@ -75,14 +77,23 @@ func (p *treeParser) readNode(key, v *val) {
 		},
 	})
 	ways := 0
-	for _, has := range []bool{n.heard != nil, n.next != "", n.end != "", n.transfer != nil} {
+	for _, has := range []bool{n.heard != nil || n.slot != nil, n.next != "", n.end != "", n.transfer != nil, n.branch != nil} {
 		if has {
 			ways++
 		}
 	}
 	if ways != 1 {
-		p.bad(key, "%s goes %s", "a node has exactly one of heard, go, transfer and end", n.name,
+		p.bad(key, "%s goes %s", "a node has exactly one of heard, slot, go, branch, transfer and end", n.name,
 			map[bool]string{true: "nowhere", false: "more than one way"}[ways == 0])
+	}
+	if n.slot != nil {
+		if n.heard == nil {
+			n.heard = map[string]*reaction{}
+		}
+		if n.heard["else"] == nil {
+			n.heard["else"] = &reaction{at: n.slot.at, to: n.slot.orElse}
+			n.heardKeys = append(n.heardKeys, "else")
+		}
 	}
 	if n.plain {
 		for _, l := range append(slices.Clone(n.lines), n.again...) {
@@ -261,7 +272,7 @@ func (p *treeParser) line(v *val) *line {
 			"audio": p.text(&l.audio),
 			"plain": p.truth(&l.plain),
 			"when": func(v *val) {
-				c, bad := compileCond(v.str)
+				c, bad := p.vocabulary.compileCond(v.str)
 				if bad != nil {
 					p.inside(v, bad)
 					return
@@ -294,7 +305,7 @@ func (p *treeParser) speech(v *val) *speech {
 		p.bad(v, "expected words, found %s", "", v.kind)
 		return nil
 	}
-	s, bad := readSpeech(v.str)
+	s, bad := p.vocabulary.readSpeech(v.str)
 	if bad != nil {
 		p.inside(v, bad)
 		return nil

@@ -28,6 +28,8 @@ type Session struct {
 	batch     int
 	unheeded  string // what was said over our last line, looked at when it ends
 	silences  int
+	misses    int    // answers that were none, at a slot
+	keyed     string // keys pressed so far, for a slot
 	repeats   int
 	patience  bool // a lone 嗯 was waited out at this node
 	turns     int
@@ -128,6 +130,7 @@ func (s *Session) run(name string) {
 			continue
 		}
 		s.n, s.silences, s.repeats, s.patience, s.unheeded = n, 0, 0, false, ""
+		s.misses, s.keyed = 0, ""
 		if n.ask {
 			s.asks++
 		}
@@ -185,6 +188,8 @@ func (s *Session) body(n *node) string {
 		s.hangUp(n.end)
 	case n.listens():
 		s.listen()
+	case n.branch != nil:
+		return choosing(n.branch, s.env)
 	}
 	return n.next
 }
@@ -231,6 +236,11 @@ func (s *Session) listen() {
 	for _, k := range s.n.heardKeys {
 		if k != "else" {
 			a.Hints = append(a.Hints, k)
+		}
+	}
+	if s.n.slot != nil {
+		for _, c := range s.n.slot.choices {
+			a.Hints = append(a.Hints, c.words...)
 		}
 	}
 	for _, w := range s.t.words {

@@ -156,6 +156,9 @@ func (s *Session) late() bool { return s.at >= s.t.limits.Talk }
 var defaultKeys = map[string]string{"1": "yes", "2": "no", "0": "ask_human", "9": "opt_out", "*": "repeat"}
 
 func (s *Session) key(k string) {
+	if s.keyInto(k) {
+		return
+	}
 	name := defaultKeys[k]
 	if own, ok := s.n.keys[k]; ok {
 		name = own
@@ -179,13 +182,25 @@ func (s *Session) hear(text string) {
 	if !in.Time.IsZero() {
 		put(s.env, "heard.time", in.Time)
 	}
-	if s.phase == speaking && !s.mayCut(in.Name) {
+	if s.phase == speaking && !s.mayCut(in.Name) && !s.answersSlot(text, in) {
 		if !slices.Contains([]string{"backchannel", "greeting", "other", "repeat"}, in.Name) {
 			s.unheeded = text
 		}
 		return
 	}
-	s.turn(in.Name)
+	if !s.fill(text, in) {
+		s.turn(in.Name)
+	}
+}
+
+// answersSlot tells whether what was said over an unprotected question is already
+// its answer.
+func (s *Session) answersSlot(text string, in Intent) bool {
+	if s.n.slot == nil || s.n.protected || s.n.slot.kind == slotText {
+		return false
+	}
+	_, ok := s.n.slot.read(text, in, s.t.lang, s.clock)
+	return ok
 }
 
 // mayCut says whether an intent heard over our own words is acted on at once.

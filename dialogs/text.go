@@ -47,7 +47,7 @@ func (s *speech) render(env map[string]any, now time.Time, audio string) ([]Part
 }
 
 // readSpeech splits a text and checks what stands between its braces.
-func readSpeech(src string) (*speech, *exprError) {
+func (w *vocabulary) readSpeech(src string) (*speech, *exprError) {
 	s := &speech{src: src}
 	offset, rest := 0, src
 	for {
@@ -66,7 +66,7 @@ func readSpeech(src string) (*speech, *exprError) {
 		if !closed {
 			return nil, &exprError{offset, "{{ is not closed", "write {{ fact }}"}
 		}
-		seg, bad := readSegment(inside)
+		seg, bad := w.readSegment(inside)
 		if bad != nil {
 			bad.at += offset + 2
 			return nil, bad
@@ -79,14 +79,14 @@ func readSpeech(src string) (*speech, *exprError) {
 	}
 }
 
-func readSegment(inside string) (segment, *exprError) {
+func (w *vocabulary) readSegment(inside string) (segment, *exprError) {
 	pieces := strings.Split(strings.ReplaceAll(inside, "||", "\x00"), "|")
 	source := strings.ReplaceAll(pieces[0], "\x00", "||")
 	lead := runes(source) - runes(strings.TrimLeft(source, " "))
 	if strings.TrimSpace(source) == "" {
 		return segment{}, &exprError{0, "nothing stands between {{ and }}", "name a fact: {{ contact.salutation }}"}
 	}
-	v, bad := compileValue(strings.TrimSpace(source))
+	v, bad := w.compileValue(strings.TrimSpace(source))
 	if bad != nil {
 		bad.at += lead
 		return segment{}, bad

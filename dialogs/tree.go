@@ -19,6 +19,7 @@ type Tree struct {
 	everywhere map[string]*reaction
 	nodes      map[string]*node
 	order      []string // node names as written
+	slots      map[string]fact
 }
 
 // Limits keep a call short: turns the person takes, time of talk, asks, and refusals
@@ -66,6 +67,8 @@ type node struct {
 	send      string
 	callback  *callback
 	transfer  *transfer
+	slot      *slot
+	branch    []arm
 	optOut    []string
 	end       string
 	endAt     *val
@@ -195,6 +198,9 @@ func (t *Tree) eachLine(visit func(*node, *line)) {
 	for _, name := range t.order {
 		n := t.nodes[name]
 		groups := [][]*line{n.lines, n.again}
+		if n.slot != nil {
+			groups = append(groups, n.slot.again)
+		}
 		if n.silence != nil && n.silence != t.silence {
 			groups = append(groups, n.silence.lines)
 		}

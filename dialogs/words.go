@@ -44,18 +44,18 @@ func disclosureOf(text, brand string) disclosure {
 var sensitiveWords = []string{"怀孕", "孕妇", "流产", "确诊", "病情", "吃药", "服药", "死亡", "病例", "身份证", "银行卡", "验证码", "密码"}
 
 // widest is the text with the longest facts it can carry.
-func (s *speech) widest(brand string) string {
+func (s *speech) widest(t *Tree) string {
 	var b strings.Builder
 	for _, seg := range s.segs {
 		switch {
 		case seg.value == nil:
 			b.WriteString(seg.fixed)
 		case len(seg.value.refs) == 1 && seg.value.refs[0] == "brand":
-			b.WriteString(brand)
+			b.WriteString(t.brand)
 		default:
 			width := 0
 			for _, ref := range seg.value.refs {
-				width += known[ref].width
+				width += t.factOf(ref).width
 			}
 			b.WriteString(strings.Repeat("某", width))
 		}
@@ -71,17 +71,17 @@ func (p *treeParser) checkLines() {
 	t := p.t
 	t.eachLine(func(_ *node, l *line) {
 		for _, ref := range lineRefs(l) {
-			if known[ref].class == sensitive {
+			if t.factOf(ref).class == sensitive {
 				p.bad(l.at, "%s is sensitive and never used in a call", "leave it out", ref)
 			}
 		}
 		for _, v := range l.variants {
 			for _, ref := range v.text.refs {
-				if known[ref].class == unspoken {
+				if t.factOf(ref).class == unspoken {
 					p.bad(l.at, "%s is never spoken", "use it in when, or keep it in a slot", ref)
 				}
 			}
-			p.checkWords(l, v.text.widest(t.brand))
+			p.checkWords(l, v.text.widest(t))
 		}
 	})
 	for _, name := range t.order {
@@ -90,6 +90,9 @@ func (p *treeParser) checkLines() {
 			p.bad(n.at, "%s listens without having said anything", "add say:", name)
 		}
 		groups := [][]*line{n.lines, n.again}
+		if n.slot != nil {
+			groups = append(groups, n.slot.again)
+		}
 		for _, k := range n.heardKeys {
 			groups = append(groups, n.heard[k].lines)
 		}
