@@ -316,6 +316,7 @@ func (c *Call) moveTo(ready func(context.Context) approached) bool {
 		m := ready(ctx)
 		select {
 		case c.mail <- m:
+			c.stir()
 		case <-c.gone:
 		}
 	})
