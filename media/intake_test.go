@@ -38,7 +38,7 @@ func loneLeg(tb testing.TB, rtp, rtcp Packets, remote netip.AddrPort) (*Leg, *sh
 	l := newLeg(e, LegConfig{Codecs: both, PTime: 20, FirstTimeout: time.Hour, Timeout: time.Hour}, 6000, rtp, rtcp)
 	s.add(l)
 	t := l.agreed
-	t.remote, t.dir = remote, SendRecv
+	t.remote, t.dir, t.eventIn[1] = remote, SendRecv, eventPT
 	l.adopt(t, nil, s.now())
 	l.playing.Store(newPlaylist(1, slices.Repeat([]*Clip{NewClip(make([]int16, frameSamples*5))}, 1000)))
 	return l, s
