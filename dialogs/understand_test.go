@@ -148,7 +148,7 @@ func TestEnglishTimesThatPeopleName(t *testing.T) {
 	}
 }
 
-func TestSlots(t *testing.T) {
+func TestWhatIsNamedBesideTheIntent(t *testing.T) {
 	tests := []struct {
 		said, lang string
 		want       Slots
