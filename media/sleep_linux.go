@@ -16,7 +16,9 @@ type timerSleeper struct {
 	file  *os.File
 	conn  syscall.RawConn
 	fd    int
+	spec  unix.ItimerSpec
 	asked bool
+	err   error // of setting the timer
 	wait  func(uintptr) bool
 }
 
@@ -39,23 +41,26 @@ func newTimerSleeper() (*timerSleeper, error) {
 		_ = s.file.Close()
 		return nil, fmt.Errorf("waiting for a timer: %w", err)
 	}
-	// The first question is no, so that the poller waits; what it was woken by need
-	// not be read, as setting the timer anew forgets it.
+	// The first question sets the timer and says no, so that the poller waits; what
+	// it was woken by need not be read, as setting the timer anew forgets it. The
+	// timer must not be set before: what fires before the first question is
+	// forgotten by the poller, which hears of it once only, and nothing would wake
+	// the shard any more.
 	s.wait = func(uintptr) bool {
-		s.asked = !s.asked
-		return !s.asked
+		if s.asked {
+			return true
+		}
+		s.asked = true
+		s.err = unix.TimerfdSettime(s.fd, 0, &s.spec, nil)
+		return s.err != nil
 	}
 	return s, nil
 }
 
 func (s *timerSleeper) sleep(d time.Duration) {
-	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(max(d, 1)))}
-	if err := unix.TimerfdSettime(s.fd, 0, &spec, nil); err != nil {
-		time.Sleep(d)
-		return
-	}
-	s.asked = false
-	if err := s.conn.Read(s.wait); err != nil {
+	s.spec.Value = unix.NsecToTimespec(int64(max(d, 1)))
+	s.asked, s.err = false, nil
+	if err := s.conn.Read(s.wait); err != nil || s.err != nil {
 		time.Sleep(d)
 	}
 }
