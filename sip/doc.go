@@ -44,10 +44,11 @@
 // # Who may speak to us
 //
 // Packets from addresses that belong to no trunk in use are dropped before they
-// are parsed. In-dialog requests must come from the call's own trunk with both
+// are parsed, and so is what a trunk's address sends outside calls beyond 200
+// packets a second. In-dialog requests must come from the call's own trunk with both
 // tags. An INVITE outside any call is refused unless its trunk may call in. A
-// REFER of theirs is never followed. Credentials are given only to the trunk they belong to, for its realm.
-// We send only to the trunk's own addresses: a Contact or Record-Route naming
+// REFER of theirs is never followed. Credentials are given only to the trunk they
+// belong to, for its realm. We send only to the trunk's own addresses: a Contact or Record-Route naming
 // another address keeps its place in the request, but the packet goes to where
 // the answer came from.
 //
