@@ -112,7 +112,7 @@ func (c *call) dial(ctx context.Context) error {
 	sending, cancel := context.WithTimeout(ctx, late())
 	defer cancel()
 	c.res.InviteAt = c.dialer.now()
-	placed, err := c.dialer.SIP.Dial(sending, c.job.Trunk, sip.Invite{
+	placed, err := c.dialer.SIP.DialRoute(sending, c.job.route(), sip.Invite{
 		To: c.job.To, From: c.job.CallerID, SDP: c.leg.Offer(), RingTimeout: c.job.RingTimeout,
 		AttemptID: c.job.Attempt, OnOffer: c.leg.Reoffer,
 	})

@@ -35,7 +35,7 @@ func (c *call) finish() {
 		c.lastly(dialogs.Event{Kind: dialogs.Bye, LineID: line, Heard: heard})
 	}
 	c.awaitRefusal()
-	c.res.Ladder = c.sip.Ladder()
+	c.res.Ladder, c.res.Hops = c.sip.Ladder(), c.sip.Hops()
 }
 
 // hearLastWords gives the tree the sentences that the ears finish only now.

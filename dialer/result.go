@@ -22,6 +22,7 @@ type Job struct {
 	Codecs      []media.Codec // offered; media's default when empty
 	PTime       int           // milliseconds in a packet of ours; 0 is 20
 	Security    media.Security
+	Failover    []sip.Trunk // tried when Trunk fails for its own sake, with the same offer; see sip.Route
 
 	Tree   *dialogs.Tree
 	Facts  dialogs.Facts
@@ -32,6 +33,9 @@ type Job struct {
 	// answer. Tree, Facts and Ledger are not needed then.
 	Clip *media.Clip
 }
+
+// route is the trunk and those behind it.
+func (j Job) route() sip.Route { return append(sip.Route{j.Trunk}, j.Failover...) }
 
 // Door is what a live call may ask of the house. A nil Door is a call outside
 // all counts: nothing forbids it, and nothing it hears is kept.
@@ -75,7 +79,8 @@ type Result struct {
 	AnsweredBy  string // person, machine, assistant, announcement, unsure; "" when not answered
 	EndedBy     string // callee, us, carrier, timeout
 	Cause       sip.Cause
-	TrunkFault  bool // the trunk failed, not the person
+	TrunkFault  bool      // the trunk failed, not the person
+	Hops        []sip.Hop // every trunk and target tried, with its raw cause
 
 	Outcome       string // business outcome; "" when nobody was spoken to
 	Grade         string

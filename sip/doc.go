@@ -59,6 +59,17 @@
 // there is one connection of our making, with the trunk's own certificates, kept
 // alive and made again when it breaks; see flow.
 //
+// # Routes
+//
+// A trunk has one or more targets, a Route one or more trunks. Serve keeps trunks:
+// registered, asked for their health, let in. Dial takes the best target (health,
+// priority, load; breakers and Retry-After close one for a while) and the call
+// moves to the next when a target fails for its own sake before anybody's phone
+// may ring. All that happens inside one Call: its hops are further INVITE
+// transactions with the same Call-ID, From tag and X-Attempt and the next CSeq
+// (RFC 3263 4.3), so whoever holds the Call need not know, and an answer that
+// comes late from a target left behind is still the call's to hang up.
+//
 // Transport and transactions are sipgo's; the INVITE usage on top of them is
 // ours, because a cancelled, forked or repeated answer must not be lost.
 package sip

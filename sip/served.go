@@ -384,3 +384,25 @@ func between(lo, hi time.Duration) time.Duration {
 	}
 	return lo + time.Duration(rand.Int64N(int64(hi-lo)))
 }
+
+// Takes reports whether any trunk of a route would get a call now. A trunk never
+// used would; what is left alone after failures (breaker, Retry-After) would not.
+// It is the question to ask before a person is claimed.
+func (a *Agent) Takes(r Route) bool {
+	now := time.Now()
+	ts := &a.targets
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for _, t := range r {
+		seen, open := false, false
+		for k, s := range ts.known {
+			if k.trunk == t.Name {
+				seen, open = true, open || s.allows(now)
+			}
+		}
+		if open || !seen {
+			return true
+		}
+	}
+	return false
+}

@@ -185,6 +185,10 @@ func (c *caller) start(ctx context.Context, waiting []wakeUp, slots map[lane]int
 			c.log.Error("an attempt names a trunk this dialer does not have", "attempt", id, "trunk", trunk)
 			continue
 		}
+		if !c.dialer.SIP.Takes(append(sip.Route{t.sip()}, c.config.failover(t)...)) {
+			rest = append(rest, w) // no person is claimed for a trunk that is left alone
+			continue
+		}
 		l := lane{t.Name, callerID}
 		if slots[l] == 0 && !full[l] {
 			n, err := c.lease(ctx, l, t)
@@ -278,12 +282,8 @@ func (c *caller) job(ctx context.Context, a postgres.Claimed, t TrunkConfig) (di
 	return dialer.Job{
 		Attempt: a.Attempt, To: a.Contact.Phone.National(), Masked: a.Contact.Phone.Masked(), Trunk: t.sip(), CallerID: callerID,
 		Tree: tree, Facts: facts, Ledger: a.Ledger, RingTimeout: a.Campaign.RingTimeout, MaxTalk: c.config.Dialer.MaxTalk,
-		Codecs: codecs, PTime: ptime, Security: security,
+		Codecs: codecs, PTime: ptime, Security: security, Failover: c.config.failover(t),
 	}, nil
-}
-
-func (t TrunkConfig) sip() sip.Trunk {
-	return sip.Trunk{Name: t.Name, Addr: t.Addr, User: t.User, Password: t.Password, Realm: t.Realm, Domain: t.Domain, From: t.CallerID}
 }
 
 // finish brings a result home: to PostgreSQL, else to the spool.

@@ -59,23 +59,6 @@ type MediaConfig struct {
 	Ports string `yaml:"ports"`
 }
 
-// TrunkConfig is one carrier line.
-type TrunkConfig struct {
-	Name     string  `yaml:"name"`
-	Addr     string  `yaml:"addr"`
-	User     string  `yaml:"user"`
-	Password string  `yaml:"password"`
-	Realm    string  `yaml:"realm"`
-	Domain   string  `yaml:"domain"`
-	CallerID string  `yaml:"caller_id"`
-	Rate     float64 `yaml:"rate"`
-	Channels int     `yaml:"channels"`
-
-	Codecs []string `yaml:"codecs"`
-	PTime  int      `yaml:"ptime"`
-	SRTP   string   `yaml:"srtp"`
-}
-
 // DialerConfig bounds this process as a dialer.
 type DialerConfig struct {
 	Channels int           `yaml:"channels"`
@@ -326,27 +309,8 @@ func (c Config) check() error {
 	if net.ParseIP(c.Media.IP) == nil {
 		return fmt.Errorf("config: media.ip %q is not an IP address", c.Media.IP)
 	}
-	seen := map[string]bool{}
-	for i, t := range c.Trunks {
-		at := fmt.Sprintf("config: trunks[%d]", i)
-		switch _, _, err := net.SplitHostPort(t.Addr); {
-		case t.Name == "":
-			return fmt.Errorf("%s: name is empty", at)
-		case seen[t.Name]:
-			return fmt.Errorf("%s: name %q stands twice", at, t.Name)
-		case err != nil:
-			return fmt.Errorf("%s: addr %q is not host:port", at, t.Addr)
-		case t.Rate <= 0 || t.Rate > 1000:
-			return fmt.Errorf("%s: rate %g is not between 0 and 1000 calls per second", at, t.Rate)
-		case t.Channels <= 0:
-			return fmt.Errorf("%s: channels %d; at least 1 is needed", at, t.Channels)
-		case t.User != "" && t.Realm == "":
-			return fmt.Errorf("%s: user without realm; credentials are only sent to the realm named here", at)
-		}
-		if _, _, _, err := t.audio(); err != nil {
-			return fmt.Errorf("%s: %w", at, err)
-		}
-		seen[t.Name] = true
+	if err := c.checkTrunks(); err != nil {
+		return err
 	}
 	if host, _, _ := net.SplitHostPort(c.Listen); c.APIToken == "" && (c.PublicURL != "" || !localName(host)) {
 		return errors.New("config: the API can be reached from outside (listen or public_url) and has no api_token; set one")

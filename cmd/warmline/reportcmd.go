@@ -234,7 +234,6 @@ func (c *doctorCmd) look(a *app, cfg Config, add func(check string, err error, s
 		add("trunk", err, "", "see trunks: in deploy/warmline.example.yaml")
 	}
 	for _, tr := range cfg.Trunks {
-		err := pingTrunk(a.ctx, tr)
-		add("trunk", err, tr.Name+" answers at "+tr.Addr, "check address, firewall and that the gateway allows ours")
+		examineTrunk(a.ctx, tr, add)
 	}
 }

@@ -98,6 +98,11 @@ func run(ctx context.Context, p parts) error {
 		}
 		defer stop()
 		d.Observe = p.observe
+		for _, t := range p.config.Trunks {
+			if err := d.SIP.Serve(ctx, t.sip()); err != nil {
+				return err
+			}
+		}
 		h.caller = newCaller(h, d, sp)
 		// What an earlier process could not bring home comes first: until it
 		// is, admission is closed and the heartbeat tries on.
@@ -244,6 +249,7 @@ func (h *house) metrics() []prometheus.Collector {
 			func() float64 { return float64(h.caller.spool.waiting()) }),
 		gauge("warmline_rtp_late_p99_seconds", "Send lateness of audio frames in the last ten seconds, 99th percentile.",
 			func() float64 { return h.caller.engine.Stats().LateP99.Seconds() }),
+		trunkMetrics{h.caller.dialer.SIP},
 		gauge("warmline_rtp_busy_ratio", "Share of its time the busiest audio shard spends on calls.",
 			func() float64 { return h.caller.engine.Stats().Busy }),
 		gauge("warmline_rtp_strained", "1 while this process takes no new call because its audio is late or its processor full.",
