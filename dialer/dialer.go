@@ -128,6 +128,7 @@ func (c *call) dial(ctx context.Context) error {
 // notDialed is the result of a call that never left.
 func (c *call) notDialed(err error) Result {
 	c.res.Disposition, c.res.EndedBy, c.res.Err = NotDialed, sip.ByUs, err
+	c.res.TrunkFault = errors.Is(err, sip.ErrNoTrunk)
 	c.res.EndedAt = c.dialer.now()
 	c.log.Info("call not placed", "attempt", c.job.Attempt, "err", err)
 	if c.leg != nil {

@@ -27,7 +27,6 @@ type targetKey struct {
 type targetState struct {
 	breaker
 	health
-	host   string
 	live   int           // calls on it
 	placed uint64        // INVITEs it got
 	status int           // of the last OPTIONS; 0 when it was not answered

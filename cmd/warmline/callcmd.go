@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -159,10 +158,6 @@ func (c *callCmd) trunk() (sip.Trunk, error) {
 	return sip.Trunk{Name: "call", Addr: addr, User: c.User, Password: c.Password, Realm: c.Realm, From: c.From}, nil
 }
 
-// emergency numbers are never dialed by a machine. The list is that of the
-// countries Warmline has policies for.
-var emergency = []string{"110", "119", "120", "122", "12110", "112", "911", "999", "000", "118"}
-
 // testNumber masks a number for people and refuses what a machine must not dial
 // over a real trunk.
 func testNumber(number string, t sip.Trunk) (masked string, err error) {
@@ -187,7 +182,7 @@ func testNumber(number string, t sip.Trunk) (masked string, err error) {
 	}
 	_, class, perr := contacts.ParsePhone(digits, "CN")
 	digits = strings.TrimPrefix(digits, "+")
-	if slices.Contains(emergency, digits) {
+	if sip.Emergency(digits) {
 		return "", refuse("an emergency number")
 	}
 	var why *contacts.Refusal
