@@ -40,7 +40,12 @@ func baresip(l *line, codec, account string, modules ...string) *softphone {
 	l.Helper()
 	dir := l.TempDir()
 	first := ports(l.T) // SIP, TLS, control, RTP
-	write(l.T, dir, "said.wav", string(wav(slices.Repeat(slices.Concat(make([]int16, rate/2), melody()), 12), rate)))
+	hz := rate
+	if codec == "g722" { // the rate it hears and speaks at
+		hz = 2 * rate
+	}
+	said := slices.Repeat(slices.Concat(make([]int16, rate/2), melody()), 12)
+	write(l.T, dir, "said.wav", string(wav(media.Resample(said, rate, hz), hz)))
 	var b strings.Builder
 	fmt.Fprintf(&b, `sip_listen 127.0.0.1:%d
 ctrl_tcp_listen 127.0.0.1:%d
@@ -48,8 +53,8 @@ rtp_ports %d-%d
 audio_source aufile,%s
 audio_player aubridge,nobody
 audio_alert aubridge,nobody
-ausrc_srate 8000
-auplay_srate 8000
+ausrc_srate %d
+auplay_srate %[6]d
 ausrc_channels 1
 auplay_channels 1
 snd_path %s
@@ -58,7 +63,7 @@ module %s.so
 module aufile.so
 module aubridge.so
 module sndfile.so
-`, first, first+2, first+4, first+portsGiven-1, filepath.Join(dir, "said.wav"), dir, baresipModules(l.T), codec)
+`, first, first+2, first+4, first+portsGiven-1, filepath.Join(dir, "said.wav"), hz, dir, baresipModules(l.T), codec)
 	for _, m := range modules {
 		fmt.Fprintf(&b, "module %s.so\n", m)
 	}
@@ -179,25 +184,63 @@ func readRecording(t *testing.T, path string) []int16 {
 	return media.Resample(pcm, hz, rate)
 }
 
-// Sound both ways in both laws: baresip's melody reaches us, ours its
+// Sound both ways in every codec: baresip's melody reaches us, ours its
 // recording.
 func TestBaresipAndWeHearEachOther(t *testing.T) {
 	for _, tt := range []struct {
-		codec media.Codec
-	}{{media.PCMA}, {media.PCMU}} {
+		codec  media.Codec
+		module string
+	}{{media.PCMA, "g711"}, {media.PCMU, "g711"}, {media.G722, "g722"}} {
 		t.Run(tt.codec.String(), func(t *testing.T) {
 			l := newLine(t)
-			p := baresip(l, "g711", "")
+			p := baresip(l, tt.module, "")
 			c := l.dial(p.trunk, media.LegConfig{Codecs: []media.Codec{tt.codec}})
-			c.event(sip.Answered)
-			c.talks()
-			c.call.Hangup("thank you")
-			c.ended(sip.ByUs)
-			c.clean(c.close())
-			if got := likeness(melody(), p.recorded()); got < carries {
-				t.Errorf("baresip's recording has likeness %.3f", got)
-			}
+			p.exchange(c, func(st media.Stats) {
+				if st.Codec != tt.codec || st.Security != "" {
+					t.Errorf("spoke %s %s", st.Codec, st.Security)
+				}
+			})
 		})
+	}
+}
+
+// RFC 4568, RFC 8643: keys in the SDP. Each side's sound reaches the other, so
+// both derive the same session keys.
+func TestBaresipAndWeEncrypt(t *testing.T) {
+	for _, tt := range []struct {
+		name, account string
+		policy        media.Security
+		encrypted     bool
+	}{
+		{"both must", ";mediaenc=srtp-mand", media.SecurityRequired, true},
+		{"both may", ";mediaenc=srtp", media.SecurityOptional, true},
+		{"we may, it cannot", "", media.SecurityOptional, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := newLine(t)
+			p := baresip(l, "g711", tt.account, "srtp")
+			c := l.dial(p.trunk, media.LegConfig{Security: tt.policy})
+			p.exchange(c, func(st media.Stats) {
+				if (st.Security != "") != tt.encrypted {
+					t.Errorf("encrypted by %q, want encrypted %t", st.Security, tt.encrypted)
+				}
+			})
+		})
+	}
+}
+
+// exchange is a call in which both sides say and hear the melody.
+func (p *softphone) exchange(c *party, check func(media.Stats)) {
+	p.Helper()
+	c.event(sip.Answered)
+	c.talks()
+	c.call.Hangup("thank you")
+	c.ended(sip.ByUs)
+	st := c.close()
+	c.clean(st)
+	check(st)
+	if got := likeness(melody(), p.recorded()); got < carries {
+		p.Errorf("baresip's recording has likeness %.3f", got)
 	}
 }
 

@@ -8,8 +8,9 @@
 //   - SIPp (sip-tester), by scenarios of ours in testdata/sipp: the order of
 //     messages in corners no softphone reaches on demand. It ends well only if
 //     every message came in its place and passed its checks, and it echoes RTP.
-//   - baresip (baresip-core), a softphone: it says a melody of its own, records
-//     ours, presses keys.
+//   - baresip (baresip-core), a softphone: it says a melody of its own and records
+//     ours in G.711 and G.722, in the clear and by SRTP; it presses keys, hears
+//     ours, and transfers calls.
 //   - Kamailio, a carrier's edge by testdata/kamailio/proxy.cfg: it asks for the
 //     password, computes the digest by itself and stays on the way of everything
 //     inside the call.

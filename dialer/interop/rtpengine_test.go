@@ -134,3 +134,36 @@ func TestRTPEnginePassesKeys(t *testing.T) {
 		t.Errorf("baresip's recording has likeness %.3f", got)
 	}
 }
+
+// SRTP on one side of the relay, plain RTP on the other, either way round. GCM
+// is left out towards baresip, which cannot read rtpengine's.
+func TestRTPEngineBridgesSRTP(t *testing.T) {
+	const keep = "replace-origin replace-session-connection "
+	t.Run("ours", func(t *testing.T) {
+		l := newLine(t)
+		callee, behind := sipp(l, "we-hang-up")
+		p := kamailio(l, behind.Addr, rtpengine(l).define(), `THERE="`+keep+`RTP/AVP"`, `BACK="`+keep+`RTP/SAVP"`)
+		c := l.dial(p.trunk, media.LegConfig{Security: media.SecurityRequired})
+		c.event(sip.Answered)
+		c.echoes()
+		c.call.Hangup("thank you")
+		c.ended(sip.ByUs)
+		st := c.close()
+		c.clean(st)
+		if st.Security == "" {
+			t.Error("our side was not encrypted")
+		}
+		callee.content()
+	})
+	t.Run("theirs", func(t *testing.T) {
+		l := newLine(t)
+		phone := baresip(l, "g711", ";mediaenc=srtp-mand", "srtp")
+		p := kamailio(l, phone.trunk.Addr, rtpengine(l).define(), `THERE="`+keep+`RTP/SAVP DTLS=off SDES-no-AEAD_AES_256_GCM SDES-no-AEAD_AES_128_GCM"`, `BACK="`+keep+`RTP/AVP"`)
+		c := l.dial(p.trunk, media.LegConfig{})
+		phone.exchange(c, func(st media.Stats) {
+			if st.Security != "" {
+				t.Errorf("our side was encrypted by %s", st.Security)
+			}
+		})
+	})
+}
