@@ -74,6 +74,24 @@ func TestKamailioAsksAndStaysOnTheWay(t *testing.T) {
 	}
 }
 
+// RFC 7616 3.3: the second call proves itself with the first one's nonce and the
+// next count, which Kamailio checks; it is not asked again.
+func TestKamailioKnowsTheNonceAgain(t *testing.T) {
+	l := newLine(t)
+	callee, behind := sipp(l, "we-hang-up", "-m", "2")
+	p := kamailio(l, behind.Addr)
+	for range 2 {
+		c := l.dial(p.trunk, media.LegConfig{})
+		c.event(sip.Answered)
+		c.call.Hangup("thank you")
+		c.ended(sip.ByUs)
+	}
+	callee.content()
+	p.must(1, "unproven INVITE")
+	p.must(1, "proven INVITE nc=00000001")
+	p.must(1, "proven INVITE nc=00000002")
+}
+
 // RFC 3261 12.2.1.1, 14: our re-INVITE takes the proxy's way too, and sound
 // follows the address of its answer.
 func TestKamailioPassesOurReinvite(t *testing.T) {
