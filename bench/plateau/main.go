@@ -88,6 +88,9 @@ func run(ctx context.Context, calls, after int, quiet time.Duration) error {
 	}
 	hangUp()
 	<-ended
+	if up.legs < calls {
+		return fmt.Errorf("of %d calls only %d were up when memory was to be read", calls, up.legs)
+	}
 	perCall := float64(up.resident-idle.resident) / 1024 / float64(max(up.legs, 1))
 	memory := bench.Of(fmt.Sprintf("plateau of %d calls", up.legs), "resident memory over the idle process", "KiB per call", []float64{perCall}).
 		AtMost(callLimit).Because("%v after the last set-up; idle %d MiB", quiet, idle.resident>>20)
@@ -180,7 +183,7 @@ func look(e *media.Engine) (s sight, err error) {
 	return sight{pages * os.Getpagesize(), runtime.NumGoroutine(), len(open), e.Stats().Legs}, nil
 }
 
-// callee starts SIPp as the phone that answers, and waits until it does.
+// callee starts SIPp as the phone that answers and echoes, and waits until it does.
 func callee(ctx context.Context) (addr string, stop func(), err error) {
 	path, err := exec.LookPath("sipp")
 	if err != nil {
@@ -188,7 +191,7 @@ func callee(ctx context.Context) (addr string, stop func(), err error) {
 	}
 	n := rand.IntN(1000)
 	port := strconv.Itoa(10241 + 2*n)
-	cmd := exec.CommandContext(ctx, path, "-sn", "uas", "-i", "127.0.0.1", "-p", port, "-mp", strconv.Itoa(12240+4*n), "-nostdin")
+	cmd := exec.CommandContext(ctx, path, "-sn", "uas", "-rtp_echo", "-i", "127.0.0.1", "-p", port, "-mp", strconv.Itoa(12240+4*n), "-nostdin")
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		return "", nil, fmt.Errorf("starting the callee: %w", err)
