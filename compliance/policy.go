@@ -54,6 +54,8 @@ type Policy struct {
 
 	Abandonment float64 `json:"abandonment"` // largest share of answered calls, 0.03 for 3 %
 
+	Record bool `json:"record"` // a call may be recorded, once its tree has said so
+
 	RegisteredCallerID bool `json:"registered_caller_id"` // the trunk must show a registered number
 	LoopbackOnly       bool `json:"loopback_only"`        // rehearsal: nothing but a trunk on this machine
 }
@@ -94,6 +96,7 @@ func CNMarketing() Policy {
 		Frequency:          Frequency{PerDay: 1, Per7Days: 2, PerCampaign: 3, MinGap: 20 * time.Hour},
 		Rest:               Rest{Abandoned: 72 * time.Hour, Machine: 24 * time.Hour},
 		Abandonment:        0.03,
+		Record:             true,
 		RegisteredCallerID: true,
 	}
 }

@@ -32,6 +32,7 @@ func Strictest(a, b Policy) Policy {
 		Rest:               Rest{Abandoned: max(a.Rest.Abandoned, b.Rest.Abandoned), Machine: max(a.Rest.Machine, b.Rest.Machine)},
 		RegisterMaxAge:     least(a.RegisterMaxAge, b.RegisterMaxAge),
 		Abandonment:        least(a.Abandonment, b.Abandonment),
+		Record:             a.Record && b.Record,
 		RegisteredCallerID: a.RegisteredCallerID || b.RegisteredCallerID,
 		LoopbackOnly:       a.LoopbackOnly || b.LoopbackOnly,
 	}

@@ -45,6 +45,7 @@ type call struct {
 	speechless bool   // our voice failed
 	accepted   bool   // media has been agreed
 
+	tape    *tape // nil: not recorded
 	floor   floor
 	hear    hearing
 	handing *handing // nil while nobody is asked to take the call over
@@ -229,6 +230,7 @@ func (c *call) answered(sdp []byte) {
 	}
 	c.forgetEarly()
 	c.enter(InDialog)
+	c.record()
 	c.talk.Reset(c.maxTalk())
 	if c.job.Clip != nil {
 		c.playTest()

@@ -26,6 +26,8 @@ func (c *call) finish() {
 	c.res.EndedAt = c.dialer.now()
 	c.releaseAgent()
 	c.res.RTP = c.leg.Close() // the tap ends, and with it the ears
+	c.res.MOS, c.res.R = c.res.RTP.MOS, c.res.RTP.R
+	c.keepRecording()
 	c.res.Late = c.dialer.Media.Stats().LateP99
 	c.hearLastWords()
 	if c.session != nil && !ours {

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"warmline/media"
 	"warmline/sip"
 )
 
@@ -29,6 +30,9 @@ type Agent struct {
 	Name     string // as noted; not a number
 	To       string // what the trunk is asked for; never logged
 	Trunk    sip.Trunk
+	Codecs   []media.Codec            // offered; media's default when empty
+	PTime    int                      // as Job.PTime
+	Security media.Security           // as Job.Security
 	CallerID string                   // shown to them; the trunk's when empty
 	Open     func(now time.Time) bool // whether they work now; nil is always
 }

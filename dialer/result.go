@@ -24,6 +24,8 @@ type Job struct {
 	Security    media.Security
 	Failover    []sip.Trunk // tried when Trunk fails for its own sake, with the same offer; see sip.Route
 
+	Record string // folder of recordings; "" keeps none. Kept only if the tree announces it
+
 	Tree   *dialogs.Tree
 	Facts  dialogs.Facts
 	Ledger dialogs.Ledger

@@ -93,6 +93,27 @@ type variant struct {
 	text *speech
 }
 
+// AnnouncesRecording reports whether whoever hears the first words hears that the
+// call is recorded, whichever of them they are.
+func (t *Tree) AnnouncesRecording() bool {
+	first := t.nodes[t.start]
+	if first == nil || len(first.lines) == 0 {
+		return false
+	}
+	for _, l := range first.lines {
+		for _, v := range l.variants {
+			text := ""
+			for _, s := range v.text.segs {
+				text += s.fixed
+			}
+			if disclosureOf(text, t.brand)&saidRecording == 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // always reports whether the line can be spoken whatever is known.
 func (l *line) always() bool {
 	if l.when != nil || l.hook != "" {

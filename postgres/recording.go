@@ -3,24 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"time"
 )
-
-// expiredSQL lists the recordings of calls that ended before a moment.
-const expiredSQL = `
-SELECT recording FROM attempts WHERE recording IS NOT NULL AND ended_at < $1
-UNION ALL
-SELECT recording FROM inbound_calls WHERE recording IS NOT NULL AND ended_at < $1
-LIMIT $2`
-
-// ExpiredRecordings lists files of calls that ended before a moment.
-func (db *DB) ExpiredRecordings(ctx context.Context, before time.Time, limit int) ([]string, error) {
-	files, err := collect[string](ctx, db.pool, expiredSQL, before, limit)
-	if err != nil {
-		return nil, fmt.Errorf("looking for expired recordings: %w", err)
-	}
-	return files, nil
-}
 
 // forgetRecordingsSQL takes away the reference; that there was one stays in the
 // sum.

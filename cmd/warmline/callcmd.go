@@ -320,7 +320,7 @@ func (c *callCmd) dialer(a *app, cfg Config, t sip.Trunk) (*dialer.Dialer, func(
 		return nil, nil, err
 	}
 	cfg.SIP.Listen, cfg.Media.IP = net.JoinHostPort(ip, "0"), ip
-	return newDialer(a.ctx, cfg, time.Now, a.log)
+	return newDialer(a.ctx, cfg, time.Now, a.log, nil)
 }
 
 // localIP is our address on the way to addr; no packet is sent.

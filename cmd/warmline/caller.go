@@ -47,10 +47,12 @@ type caller struct {
 	woken    chan string // as many as could start in a few seconds; more are forgotten and woken again
 	lines    chan struct{}
 	calls    sync.WaitGroup
+	entering sync.Mutex // orders inbound calls with draining
 	draining atomic.Bool
 	running  sync.Map // attempt → context.CancelFunc
 	progress chan postgres.Step
 	decide   decider
+	strained func() bool
 }
 
 func newCaller(h *house, d *dialer.Dialer, s *spool) *caller {
@@ -58,7 +60,7 @@ func newCaller(h *house, d *dialer.Dialer, s *spool) *caller {
 		id: h.id, addr: h.url, db: h.stores.db, dialer: d, engine: d.Media, config: h.config, trees: h.trees, facts: h.facts,
 		clock: h.clock, spool: s, log: h.log,
 		woken: make(chan string, 512), lines: make(chan struct{}, h.config.Dialer.Channels),
-		decide: h.decide, progress: make(chan postgres.Step, 1024), // a burst of rings while the store is slow; more are only not shown
+		decide: h.decide, strained: h.strained, progress: make(chan postgres.Step, 1024), // a burst of rings while the store is slow; more are only not shown
 	}
 }
 
@@ -83,7 +85,7 @@ func (c *caller) refuse() string {
 		return "spool"
 	case len(c.lines) == cap(c.lines):
 		return "lines"
-	case c.engine.Stats().Strained:
+	case c.strained():
 		return "late"
 	}
 	return ""
@@ -129,7 +131,9 @@ func (c *caller) run(ctx context.Context) error {
 			waiting = waiting[1:]
 		}
 	}
+	c.entering.Lock()
 	c.draining.Store(true)
+	c.entering.Unlock()
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	if err := c.db.Drain(leaving, c.id); err != nil {
 		c.log.Warn("telling that this dialer drains", "err", err)
@@ -202,18 +206,21 @@ func (c *caller) start(ctx context.Context, waiting []wakeUp, slots map[lane]int
 			rest = append(rest, w)
 			continue
 		}
+		release, free := c.line() // agents and callers take lines too
+		if !free {
+			return append(rest, waiting[i:]...)
+		}
 		claimed, ok, err := c.db.Claim(ctx, c.clock.now(), id, c.id, lease)
 		if err != nil {
 			c.log.Warn("claiming", "attempt", id, "err", err)
-			continue
 		}
-		if !ok {
+		if err != nil || !ok {
+			release()
 			continue
 		}
 		slots[l]--
-		c.lines <- struct{}{}
 		c.calls.Go(func() {
-			defer func() { <-c.lines }()
+			defer release()
 			c.place(context.WithoutCancel(ctx), claimed, t)
 		})
 	}
@@ -279,7 +286,12 @@ func (c *caller) job(ctx context.Context, a postgres.Claimed, t TrunkConfig) (di
 	if callerID == "" {
 		callerID = t.CallerID
 	}
+	record := ""
+	if policy, err := compliance.Preset(a.Campaign.Policy); err == nil && policy.Record {
+		record = c.config.recordings()
+	}
 	return dialer.Job{
+		Record:  record,
 		Attempt: a.Attempt, To: a.Contact.Phone.National(), Masked: a.Contact.Phone.Masked(), Trunk: t.sip(), CallerID: callerID,
 		Tree: tree, Facts: facts, Ledger: a.Ledger, RingTimeout: a.Campaign.RingTimeout, MaxTalk: c.config.Dialer.MaxTalk,
 		Codecs: codecs, PTime: ptime, Security: security, Failover: c.config.failover(t),
@@ -424,22 +436,35 @@ type spooledOptOut struct {
 	Phone    string   `json:"phone"`
 	Channels []string `json:"channels"`
 	Attempt  string   `json:"attempt"`
+	Source   string   `json:"source,omitempty"` // call when empty
+}
+
+func (o spooledOptOut) in() postgres.OptOutIn {
+	in := postgres.OptOutIn{Phone: contacts.Phone(o.Phone), Channels: o.Channels, Source: o.Source, Attempt: o.Attempt}
+	if in.Source == "" {
+		in.Source = "call"
+	}
+	return in
 }
 
 // OptOut commits that this person is not contacted again; false means the fact
 // is on our own disk and PostgreSQL has yet to confirm.
 func (d *door) OptOut(ctx context.Context, attempt string, channels []string) bool {
-	c := d.caller
+	return d.caller.optOut(ctx, spooledOptOut{Phone: d.claimed.Contact.Phone.E164(), Channels: channels, Attempt: attempt, Source: "call"})
+}
+
+// optOut commits a refusal, or spools it and says false.
+func (c *caller) optOut(ctx context.Context, o spooledOptOut) bool {
 	octx, cancel := context.WithTimeout(ctx, optOutLimit)
 	defer cancel()
 	now := c.clock.now()
-	err := c.db.OptOut(octx, now, postgres.OptOutIn{Phone: d.claimed.Contact.Phone, Channels: channels, Source: "call", Attempt: attempt})
+	err := c.db.OptOut(octx, now, o.in())
 	if err == nil {
 		return true
 	}
-	c.log.Warn("an opt-out waits in the spool; this process starts no new contact", "attempt", attempt, "err", err)
-	if err := c.spool.add("opt_out", now, spooledOptOut{d.claimed.Contact.Phone.E164(), channels, attempt}); err != nil {
-		c.log.Error("the spool does not take an opt-out", "attempt", attempt, "err", err)
+	c.log.Warn("an opt-out waits in the spool; this process starts no new contact", "attempt", o.Attempt, "err", err)
+	if err := c.spool.add("opt_out", now, o); err != nil {
+		c.log.Error("the spool does not take an opt-out", "attempt", o.Attempt, "err", err)
 	}
 	return false
 }
@@ -481,7 +506,17 @@ func (c *caller) unspool(ctx context.Context, f spooled) error {
 		if err := json.Unmarshal(f.Data, &o); err != nil {
 			return fmt.Errorf("reading a spooled opt-out: %w: %w", err, errNever)
 		}
-		return c.db.OptOut(ctx, f.At, postgres.OptOutIn{Phone: contacts.Phone(o.Phone), Channels: o.Channels, Source: "call", Attempt: o.Attempt})
+		return c.db.OptOut(ctx, f.At, o.in())
+	case "inbound":
+		var in postgres.InboundIn
+		if err := json.Unmarshal(f.Data, &in); err != nil {
+			return fmt.Errorf("reading a spooled inbound call: %w: %w", err, errNever)
+		}
+		err := c.db.FinishInbound(ctx, f.At, in)
+		if postgres.Permanent(err) {
+			return fmt.Errorf("a spooled inbound call %s: %w: %w", in.Result.Attempt, err, errNever)
+		}
+		return err
 	case "result":
 		var in postgres.FinishIn
 		if err := json.Unmarshal(f.Data, &in); err != nil {

@@ -35,6 +35,8 @@ type Config struct {
 	Media       MediaConfig     `yaml:"media"`
 	Trunks      []TrunkConfig   `yaml:"trunks"`
 	Dialer      DialerConfig    `yaml:"dialer"`
+	Queues      []QueueConfig   `yaml:"queues"`
+	Recording   RecordingConfig `yaml:"recording"`
 	Speech      SpeechConfig    `yaml:"speech"`
 	Occasions   OccasionsConfig `yaml:"occasions"`
 	Suppression KeyConfig       `yaml:"suppression"`
@@ -145,11 +147,12 @@ type SMSConfig struct {
 func defaults() Config {
 	return Config{
 		Listen: "127.0.0.1:8080", Brand: "苏小糖", Dialogs: "examples/dialogs", SpokenNames: "examples/spoken.csv",
-		Log:    LogConfig{"info", "text"},
-		SIP:    SIPConfig{"127.0.0.1:0"},
-		Media:  MediaConfig{"127.0.0.1", "16384-32767"},
-		Dialer: DialerConfig{Channels: 200, MaxTalk: 3 * time.Minute, Drain: 60 * time.Second},
-		Speech: SpeechConfig{Voice: "espeak", Espeak: "espeak-ng", Rate: 1, Ears: "tones"},
+		Log:       LogConfig{"info", "text"},
+		SIP:       SIPConfig{"127.0.0.1:0"},
+		Media:     MediaConfig{"127.0.0.1", "16384-32767"},
+		Dialer:    DialerConfig{Channels: 200, MaxTalk: 3 * time.Minute, Drain: 60 * time.Second},
+		Recording: RecordingConfig{Retain: 30 * 24 * time.Hour},
+		Speech:    SpeechConfig{Voice: "espeak", Espeak: "espeak-ng", Rate: 1, Ears: "tones"},
 		Occasions: OccasionsConfig{
 			Almanac: "examples/almanac.json", Events: "examples/events.csv",
 		},
@@ -286,6 +289,12 @@ func set(f reflect.Value, val string) error {
 			return fmt.Errorf("%q is not a number", val)
 		}
 		f.SetFloat(x)
+	case bool:
+		b, err := strconv.ParseBool(val)
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", val)
+		}
+		f.SetBool(b)
 	case time.Duration:
 		d, err := time.ParseDuration(val)
 		if err != nil {
@@ -311,6 +320,12 @@ func (c Config) check() error {
 	}
 	if err := c.checkTrunks(); err != nil {
 		return err
+	}
+	if err := c.checkQueues(); err != nil {
+		return err
+	}
+	if c.Recording.Retain < 24*time.Hour {
+		return fmt.Errorf("config: recording.retain %v is less than a day", c.Recording.Retain)
 	}
 	if host, _, _ := net.SplitHostPort(c.Listen); c.APIToken == "" && (c.PublicURL != "" || !localName(host)) {
 		return errors.New("config: the API can be reached from outside (listen or public_url) and has no api_token; set one")

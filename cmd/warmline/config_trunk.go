@@ -49,6 +49,8 @@ type TrunkConfig struct {
 	Priority  int             `yaml:"priority"`
 	Silence   time.Duration   `yaml:"silence"`
 	Redirects RedirectsConfig `yaml:"redirects"`
+
+	Inbound InboundConfig `yaml:"inbound"`
 }
 
 // TargetConfig is one gateway of several.

@@ -162,7 +162,7 @@ func (l *loader) towards(addr string) (*dialer.Dialer, error) {
 	cfg := l.config
 	cfg.SIP.Listen, cfg.Media.IP = net.JoinHostPort(ip, "0"), ip
 	// Calls end by their own ctx; the signalling outlives it to say goodbye.
-	d, stop, err := newDialer(context.WithoutCancel(l.app.ctx), cfg, time.Now, l.app.log)
+	d, stop, err := newDialer(context.WithoutCancel(l.app.ctx), cfg, time.Now, l.app.log, nil)
 	if err != nil {
 		return nil, err
 	}

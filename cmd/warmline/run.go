@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,6 +16,7 @@ import (
 
 	"warmline/dialer"
 	"warmline/scheduler/tasks"
+	"warmline/sip"
 	"warmline/web"
 )
 
@@ -39,7 +41,8 @@ type parts struct {
 	listener net.Listener // where the API answers
 	observe  func(dialer.Live)
 	started  func(*house)
-	decide   decider // the door; compliance.Decide when nil
+	decide   decider     // the door; compliance.Decide when nil
+	strained func() bool // whether sound is late; asks the media engine when nil
 }
 
 // house is a running Warmline, for those who watch it from inside the process.
@@ -52,6 +55,17 @@ type house struct {
 	caller  *caller
 	friends *friends
 	url     string
+
+	answering atomic.Bool // caller takes calls that come in
+}
+
+// answer gives a call that comes in to the caller, once there is one.
+func (h *house) answer(in *sip.Incoming) {
+	if !h.answering.Load() {
+		in.RejectFor(503, "Service Unavailable", busyFor)
+		return
+	}
+	h.caller.answer(in)
 }
 
 // run is Warmline: it starts the rooms of its roles and ends them in order when
@@ -92,7 +106,7 @@ func run(ctx context.Context, p parts) error {
 		close(drained)
 	}
 	if h.has(roleDialer) {
-		d, stop, err := newDialer(ctx, p.config, p.clock.now, p.log)
+		d, stop, err := newDialer(ctx, p.config, p.clock.now, p.log, h.answer)
 		if err != nil {
 			return err
 		}
@@ -103,7 +117,11 @@ func run(ctx context.Context, p parts) error {
 				return err
 			}
 		}
+		if h.strained == nil {
+			h.strained = func() bool { return d.Media.Stats().Strained }
+		}
 		h.caller = newCaller(h, d, sp)
+		d.Line = h.caller.line
 		// What an earlier process could not bring home comes first: until it
 		// is, admission is closed and the heartbeat tries on.
 		if err := sp.drain(ctx, h.caller.unspool); err != nil {
@@ -113,7 +131,12 @@ func run(ctx context.Context, p parts) error {
 			return err
 		}
 		h.caller.rehearse(ctx)
+		if err := h.caller.checkInbound(); err != nil {
+			return err
+		}
+		h.answering.Store(true)
 		handlers[tasks.Attempt] = h.caller.wake
+		g.Go(func() error { return h.caller.expireRecordings(gctx) })
 		g.Go(func() error { defer close(drained); return h.caller.run(gctx) })
 	}
 	if h.has(roleFriends) {

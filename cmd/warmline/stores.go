@@ -140,7 +140,8 @@ func keyID(named string, key []byte) string {
 }
 
 // newDialer makes signalling, media, voice and ears from the config.
-func newDialer(ctx context.Context, cfg Config, now func() time.Time, log *slog.Logger) (*dialer.Dialer, func(), error) {
+// onCall takes calls that come in; nil refuses them.
+func newDialer(ctx context.Context, cfg Config, now func() time.Time, log *slog.Logger, onCall func(*sip.Incoming)) (*dialer.Dialer, func(), error) {
 	voice, dir, err := newVoice(cfg)
 	if err != nil {
 		return nil, nil, err
@@ -153,7 +154,7 @@ func newDialer(ctx context.Context, cfg Config, now func() time.Time, log *slog.
 	if err != nil {
 		return nil, nil, err
 	}
-	agent, err := sip.Listen(ctx, sip.Config{Addr: cfg.SIP.Listen, UserAgent: "Warmline", Log: log})
+	agent, err := sip.Listen(ctx, sip.Config{Addr: cfg.SIP.Listen, UserAgent: "Warmline", Log: log, OnCall: onCall})
 	if err != nil {
 		engine.Close()
 		return nil, nil, err
@@ -163,6 +164,11 @@ func newDialer(ctx context.Context, cfg Config, now func() time.Time, log *slog.
 	}
 	if cfg.Speech.Ears == "none" {
 		d.Ears = nil
+	}
+	if d.Queues, err = cfg.queues(); err != nil {
+		agent.Close()
+		engine.Close()
+		return nil, nil, err
 	}
 	return d, func() { agent.Close(); engine.Close() }, nil
 }

@@ -16,7 +16,7 @@ ALTER TABLE attempts
 	ADD recording_sum  text, -- SHA-256
 	ADD recording_ms   integer,
 	ADD recording_at   integer; -- ms after the answer, at which it begins
-CREATE INDEX attempts_recording ON attempts (ended_at) WHERE recording IS NOT NULL;
+CREATE INDEX attempts_recording ON attempts (recording) WHERE recording IS NOT NULL;
 
 CREATE TABLE inbound_calls (
 	id            uuid PRIMARY KEY,
@@ -59,7 +59,7 @@ CREATE TABLE inbound_calls (
 );
 CREATE INDEX inbound_calls_contact ON inbound_calls (contact, came_at DESC);
 CREATE INDEX inbound_calls_came ON inbound_calls (came_at DESC);
-CREATE INDEX inbound_calls_recording ON inbound_calls (ended_at) WHERE recording IS NOT NULL;
+CREATE INDEX inbound_calls_recording ON inbound_calls (recording) WHERE recording IS NOT NULL;
 
 ---- create above / drop below ----
 DROP TABLE inbound_calls;
