@@ -78,9 +78,9 @@ func took(text, lang string, now time.Time) (accept, decline bool) {
 			return true, false
 		}
 	}
-	switch dialogs.Understand(text, "", lang, now).Name {
+	switch in := dialogs.Understand(text, "question", lang, now); in.Name {
 	case "yes":
-		return true, false
+		return in.Confidence > 0.6, false // a bare 嗯 takes no call
 	case "no", "busy", "later", "driving", "not_interested", "wrong_person", "opt_out", "complaint":
 		return false, true
 	}
