@@ -229,6 +229,7 @@ func (c *call) answered(sdp []byte) {
 		return
 	}
 	c.forgetEarly()
+	c.attend(true)
 	c.enter(InDialog)
 	c.record()
 	c.talk.Reset(c.maxTalk())

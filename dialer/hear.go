@@ -52,7 +52,26 @@ func (c *call) openEars() {
 	c.hear.events = stream.Events()
 	tap := c.leg.Tap()
 	c.hear.tap = tap
+	c.attend(c.res.Answered)
 	c.work(func(ctx context.Context) { c.pump(ctx, tap, stream) })
+}
+
+// How much sound wakes the ears: little while the person may answer or interrupt,
+// more while a carrier announces or an agent is asked.
+const (
+	attentive = 40 * time.Millisecond
+	passive   = 100 * time.Millisecond
+)
+
+// attend says whether what is heard now is waited for.
+func (c *call) attend(waiting bool) {
+	switch {
+	case c.hear.tap == nil:
+	case waiting:
+		c.hear.tap.Wake(attentive)
+	default:
+		c.hear.tap.Wake(passive)
+	}
 }
 
 // deafen ends the ears: what two people say to each other is not for us.

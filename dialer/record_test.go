@@ -73,7 +73,7 @@ func TestARecordingLiesBesideTheJournal(t *testing.T) {
 	if got := strings.Join(speechtest.Hear(left), ""); !strings.Contains(got, "不要再打了") {
 		t.Errorf("left is %q", got)
 	}
-	if got := strings.Join(speechtest.Hear(right), ""); !strings.Contains(got, "您好，我是") {
+	if got := strings.Join(speechtest.Hear(right), ""); !strings.Contains(got, "通话会录音") && !strings.Contains(got, "以后不再打给您") {
 		t.Errorf("right is %q", got)
 	}
 	for _, turn := range r.Transcript { // a busy machine may damage a word, it does not move it

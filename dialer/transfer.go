@@ -55,6 +55,7 @@ func (c *call) handOver(to string, timeout time.Duration) {
 	c.handing = h
 	c.entry(h.at).Mode = q.mode()
 	c.enter(Handing)
+	c.attend(false)
 	ctx, stop := context.WithCancel(c.ctx)
 	h.stop = stop
 	if q.mode() == Blind { // once the line before it has been said
@@ -220,6 +221,7 @@ func (c *call) notTaken(h *handing, why string) {
 		c.leg.Stop()
 	}
 	c.enter(InDialog)
+	c.attend(true)
 	c.answer(dialogs.Event{Kind: dialogs.NotTransferred})
 }
 
@@ -239,6 +241,7 @@ func (c *call) withdraw() {
 	c.entry(h.at).Why = withdrawn
 	if !c.hanging {
 		c.enter(InDialog)
+		c.attend(true)
 	}
 }
 

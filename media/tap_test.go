@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 	"testing"
+	"time"
 )
 
 func TestTapHandsOverInOrderWithoutLocks(t *testing.T) {
@@ -127,5 +128,30 @@ func TestQuietTimeIsNotWrittenTwice(t *testing.T) {
 	r.packet(header{seq: 2, ts: 7 * frameSamples}, PCMA, payload) // six frames of silence suppression
 	if got := r.tap.written.Load() / frameSamples; got != 8 {
 		t.Errorf("%d frames, want 1 + 6 of silence + 1", got)
+	}
+}
+
+// A tap nobody waits for wakes its reader after 100 ms instead of 40.
+func TestATapWakesAsOftenAsItIsTold(t *testing.T) {
+	for _, c := range []struct {
+		every time.Duration
+		want  int // frames until the reader is woken
+	}{{0, 2}, {40 * time.Millisecond, 2}, {100 * time.Millisecond, 5}} {
+		tap, frames := newTap(), 0
+		if c.every > 0 {
+			tap.Wake(c.every)
+		}
+		for woken := false; !woken && frames < 20; {
+			tap.write(make([]int16, frameSamples))
+			frames++
+			select {
+			case <-tap.wake:
+				woken = true
+			default:
+			}
+		}
+		if frames != c.want {
+			t.Errorf("every %v: woken after %d frames, want %d", c.every, frames, c.want)
+		}
 	}
 }
