@@ -121,4 +121,5 @@ type Outcome struct {
 type JournalEntry struct {
 	Event   Event
 	Actions []Action
+	Opening *Opening `json:",omitempty"` // of the start
 }

@@ -78,7 +78,9 @@ func (t *Tree) Start(id string, f Facts, l Ledger) (*Session, []Action) {
 		delete(s.env, later) // only events set these
 	}
 	s.run(t.start)
-	return s, s.record(Event{Kind: Started})
+	acts := s.record(Event{Kind: Started})
+	s.journal[0].Opening = &Opening{id, f, l}
+	return s, acts
 }
 
 // Done reports whether the conversation is over and its last words were played.
@@ -112,7 +114,7 @@ var grades = map[string]string{
 func (s *Session) record(e Event) []Action {
 	acts := s.acts
 	s.acts = nil
-	s.journal = append(s.journal, JournalEntry{e, acts})
+	s.journal = append(s.journal, JournalEntry{Event: e, Actions: acts})
 	return acts
 }
 
