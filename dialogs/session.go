@@ -1,6 +1,7 @@
 package dialogs
 
 import (
+	"fmt"
 	"hash/fnv"
 	"maps"
 	"slices"
@@ -350,4 +351,21 @@ func lineRefs(l *line) []string {
 		refs = append(refs, v.text.refs...)
 	}
 	return refs
+}
+
+// Says gives the line a node would say to somebody of whom f is known and who has said
+// who they are; an error when there is no such node or nothing to say.
+func (t *Tree) Says(node string, f Facts) (Line, error) {
+	n := t.nodes[node]
+	if n == nil {
+		return Line{}, fmt.Errorf("there is no node %s; %s", node, suggest(node, t.order))
+	}
+	now, _ := f["now"].(time.Time)
+	s := &Session{t: t, now: now, env: t.settle(f, now)}
+	s.out.Identified = true
+	l, ok := s.choose(n.lines, n)
+	if !ok {
+		return Line{}, fmt.Errorf("node %s says nothing with these facts", node)
+	}
+	return l, nil
 }

@@ -1,16 +1,20 @@
 package dialogs
 
 import (
+	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // trees are all shipped sources by file.
@@ -256,4 +260,102 @@ func FuzzFromSheet(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestFormattingKeepsWhatATreeMeansAndIsDoneOnce(t *testing.T) {
+	for file, src := range trees(t) {
+		once, err := Format(file, src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameTree(t, file, src, once)
+		if bytes.Count(src, []byte("#")) != bytes.Count(once, []byte("#")) {
+			t.Errorf("%s: a comment was lost", file)
+		}
+		twice, err := Format(file, once)
+		if err != nil || !bytes.Equal(once, twice) {
+			t.Errorf("%s is formatted differently the second time: %v", file, err)
+		}
+	}
+	if _, err := Format("x", []byte("dialog: [")); err == nil {
+		t.Error("nonsense was formatted")
+	}
+}
+
+// The schema knows every key the parser knows, and all shipped trees are good by it.
+func TestTheSchemaFitsTheLanguage(t *testing.T) {
+	c := jsonschema.NewCompiler()
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(Schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.AddResource("tree.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile("tree.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, src := range trees(t) {
+		root, bad := readYAML(file, src)
+		if bad != nil {
+			t.Fatal(bad)
+		}
+		if err := schema.Validate(typed(root)); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+	for _, wrong := range []string{"nodez: {}", "nodes: {a: {sayy: b}}", "nodes: {a: {end: gone}}", "limits: {turns: 99}"} {
+		root, bad := readYAML("x", []byte("dialog: x\n"+wrong+"\n"))
+		if bad != nil {
+			t.Fatal(bad)
+		}
+		if schema.Validate(typed(root)) == nil {
+			t.Errorf("%s is good by the schema", wrong)
+		}
+	}
+	problems := Lint("x", []byte("dialog: x\nbogus: 1\nnodes: {a: {bogus: 1, slot: {bogus: 1}, say: [{bogus: 1}], note: {bogus: 1}, invite: {bogus: 1}, transfer: {bogus: 1}, heard: {a: {bogus: 1}}, listen: {silence: {bogus: 1}}}}\n"))
+	keys := regexp.MustCompile(`known: ([^)]*)`)
+	checked := 0
+	for _, p := range problems {
+		m := keys.FindStringSubmatch(p.Hint)
+		if m == nil || !strings.Contains(p.Msg, "has no key bogus") {
+			continue
+		}
+		for _, key := range strings.Split(m[1], ", ") {
+			if checked++; !strings.Contains(Schema, `"`+key+`"`) {
+				t.Errorf("the schema lacks %s (%s)", key, p)
+			}
+		}
+	}
+	if checked < 40 {
+		t.Errorf("only %d keys were looked for", checked)
+	}
+}
+
+// typed gives scalars the types a YAML reader would.
+func typed(v *val) any {
+	switch v.kind {
+	case list:
+		out := []any{}
+		for _, item := range v.items {
+			out = append(out, typed(item))
+		}
+		return out
+	case mapping:
+		out := map[string]any{}
+		for _, kv := range v.pairs {
+			out[kv.key.str] = typed(kv.val)
+		}
+		return out
+	case null:
+		return nil
+	}
+	if n, err := strconv.ParseFloat(v.str, 64); err == nil {
+		return n
+	}
+	if v.str == "true" || v.str == "false" {
+		return v.str == "true"
+	}
+	return v.str
 }
