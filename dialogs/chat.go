@@ -9,8 +9,8 @@ import (
 )
 
 // RunText holds a whole conversation as text, as `warmline dialog chat` and the golden
-// conversations do. replies gives what the person says: an empty text is silence, #1 is the
-// key 1, and false hangs up. out is told every turn: "bot" and what it said in one breath,
+// conversations do. replies gives what the person says: an empty text is silence, 1 and #1 are
+// the key 1, and false hangs up. out is told every turn: "bot" and what it said in one breath,
 // "note" and what it wants done. An invite is answered with the fact member.name, or no_room
 // without one; an opt-out is committed unless the fact optout.committed is false.
 func RunText(t *Tree, id string, f Facts, replies func() (string, bool), out func(who, text string)) Outcome {
@@ -76,11 +76,14 @@ func RunText(t *Tree, id string, f Facts, replies func() (string, bool), out fun
 
 func reply(text string) Event {
 	text = strings.TrimSpace(text)
-	if key, ok := strings.CutPrefix(text, "#"); ok {
+	if key, ok := strings.CutPrefix(text, "#"); ok && key != "" {
 		return Event{Kind: Key, Key: key}
 	}
 	if text == "" {
 		return Event{Kind: Silence}
+	}
+	if len(text) == 1 && strings.Contains("0123456789*#", text) {
+		return Event{Kind: Key, Key: text}
 	}
 	return Event{Kind: Heard, Text: text}
 }

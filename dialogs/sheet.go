@@ -2,6 +2,7 @@ package dialogs
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -196,7 +197,7 @@ func scalarText(s string) string {
 		!strings.ContainsFunc(s, func(r rune) bool {
 			return r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff
 		}) &&
-		!strings.Contains("yes no on off true false null y n ~", strings.ToLower(s))
+		!slices.Contains([]string{"yes", "no", "on", "off", "null", "y", "n", "~"}, strings.ToLower(s))
 	if plain {
 		return s
 	}
@@ -399,6 +400,9 @@ func answerText(r []string) string {
 		if line = strings.TrimSpace(line); line != "" {
 			parts = append(parts, line)
 		}
+	}
+	if len(parts) == 1 && strings.HasPrefix(parts[0], "to: ") {
+		return quoted(cellOf(r, 3)) + ": " + strings.TrimPrefix(parts[0], "to: ")
 	}
 	return quoted(cellOf(r, 3)) + ": {" + strings.Join(parts, ", ") + "}"
 }

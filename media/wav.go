@@ -99,3 +99,27 @@ func readSamples(r io.Reader, size int64, channels int) ([]int16, error) {
 	}
 	return pcm, nil
 }
+
+// WriteWAV writes 16-bit mono PCM at a rate in Hz.
+func WriteWAV(w io.Writer, pcm []int16, rate int) error {
+	b := make([]byte, 0, 44+2*len(pcm))
+	b = append(b, "RIFF"...)
+	b = binary.LittleEndian.AppendUint32(b, uint32(36+2*len(pcm)))
+	b = append(b, "WAVEfmt "...)
+	b = binary.LittleEndian.AppendUint32(b, 16)
+	b = binary.LittleEndian.AppendUint16(b, 1) // PCM
+	b = binary.LittleEndian.AppendUint16(b, 1)
+	b = binary.LittleEndian.AppendUint32(b, uint32(rate))
+	b = binary.LittleEndian.AppendUint32(b, uint32(2*rate))
+	b = binary.LittleEndian.AppendUint16(b, 2)
+	b = binary.LittleEndian.AppendUint16(b, 16)
+	b = append(b, "data"...)
+	b = binary.LittleEndian.AppendUint32(b, uint32(2*len(pcm)))
+	for _, s := range pcm {
+		b = binary.LittleEndian.AppendUint16(b, uint16(s))
+	}
+	if _, err := w.Write(b); err != nil {
+		return fmt.Errorf("writing WAV: %w", err)
+	}
+	return nil
+}

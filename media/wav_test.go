@@ -3,6 +3,7 @@ package media
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,4 +79,15 @@ func FuzzReadWAV(f *testing.F) {
 			t.Fatalf("%d samples at %d Hz out of %d bytes", len(pcm), rate, len(b))
 		}
 	})
+}
+
+func TestWhatIsWrittenIsReadAgain(t *testing.T) {
+	want := []int16{0, 1, -1, 32767, -32768, 100}
+	var b bytes.Buffer
+	if err := WriteWAV(&b, want, 16000); err != nil {
+		t.Fatal(err)
+	}
+	if got, rate, err := ReadWAV(&b); err != nil || rate != 16000 || !slices.Equal(got, want) {
+		t.Errorf("%v at %d, %v", got, rate, err)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"warmline/dialogs"
@@ -13,8 +14,16 @@ import (
 // dialogCmd groups what an author of trees does.
 type dialogCmd struct {
 	Lint       dialogLintCmd       `cmd:"" help:"Check trees; every problem with its file, line and column."`
-	Chat       dialogChatCmd       `cmd:"" help:"Talk to a tree by text."`
+	Chat       dialogChatCmd       `cmd:"" help:"Talk to a tree by text, and keep the talk as a test."`
+	Test       dialogTestCmd       `cmd:"" help:"Play conversations kept as files (goldens)."`
+	Graph      dialogGraphCmd      `cmd:"" help:"A picture of a tree, SVG or Mermaid."`
+	Say        dialogSayCmd        `cmd:"" help:"Hear one line of a tree."`
 	Understand dialogUnderstandCmd `cmd:"" help:"What sentences are understood as."`
+	Replay     dialogReplayCmd     `cmd:"" help:"Step a call's journal again, or through a new version."`
+	Export     dialogExportCmd     `cmd:"" help:"A tree as a table (话术表, XLSX)."`
+	Import     dialogImportCmd     `cmd:"" help:"A table (话术表, XLSX) as a tree."`
+	Fmt        dialogFmtCmd        `cmd:"" help:"Write trees in one form."`
+	Schema     dialogSchemaCmd     `cmd:"" help:"JSON Schema of the tree language, for editors."`
 }
 
 type dialogLintCmd struct {
@@ -67,6 +76,7 @@ func (c *dialogLintCmd) Run(a *app) error {
 type dialogChatCmd struct {
 	File  string `arg:"" help:"Dialog tree."`
 	Facts string `help:"What the tree may know, YAML or JSON." placeholder:"FILE"`
+	Keep  string `help:"Keep the talk as a golden, for «dialog test»; the call then starts on a set Monday unless the facts name now." placeholder:"FILE.txtar"`
 	JSON  bool   `help:"Print the outcome as JSON at the end."`
 }
 
@@ -93,17 +103,37 @@ func (c *dialogChatCmd) Run(a *app) error {
 	if _, ok := facts["brand"]; !ok {
 		facts["brand"] = tree.Brand()
 	}
-	facts["now"] = time.Now()
+	switch {
+	case c.Keep != "" && facts["now"] == nil:
+		facts["now"] = goldenStart
+	case facts["now"] == nil:
+		facts["now"] = time.Now()
+	}
+	var talk strings.Builder
 	in := bufio.NewScanner(a.std.in)
 	replies := func() (string, bool) {
 		if a.ctx.Err() != nil || !in.Scan() {
 			return "", false
 		}
+		talk.WriteString(strings.TrimSpace("> "+in.Text()) + "\n")
 		return in.Text(), true
 	}
-	o := dialogs.RunText(tree, "chat", facts, replies, func(who, text string) { a.printf("%s: %s\n", who, text) })
+	id := "chat"
+	if c.Keep != "" {
+		id = "golden" // the lot that experiments draw there
+	}
+	o := dialogs.RunText(tree, id, facts, replies, func(who, text string) {
+		fmt.Fprintf(&talk, "%s: %s\n", who, text)
+		a.printf("%s: %s\n", who, text)
+	})
 	if err := in.Err(); err != nil {
 		return errors.Join(errors.New("reading your replies"), err)
+	}
+	if c.Keep != "" {
+		if err := keepChat(c.Keep, c.Facts, talk.String(), o); err != nil {
+			return err
+		}
+		fmt.Fprintf(a.std.err, "kept in %s\n", c.Keep)
 	}
 	if c.JSON {
 		return a.json(o)

@@ -11,8 +11,14 @@ import (
 // said runs one command line and gives its exit code and both outputs.
 func said(t *testing.T, args ...string) (code int, out, errs string) {
 	t.Helper()
+	return typed(t, "", args...)
+}
+
+// typed is said with something on standard input.
+func typed(t *testing.T, in string, args ...string) (code int, out, errs string) {
+	t.Helper()
 	var o, e bytes.Buffer
-	code = Main(context.Background(), args, std{in: strings.NewReader(""), out: &o, err: &e})
+	code = Main(context.Background(), args, std{in: strings.NewReader(in), out: &o, err: &e})
 	return code, o.String(), e.String()
 }
 
