@@ -134,7 +134,7 @@ func (db *DB) finish(ctx context.Context, tx pgx.Tx, now time.Time, e ended, in 
 	if r.Err != nil {
 		reason = r.Err.Error()
 	}
-	evidence, err := evidenceOf(r.Variants, r.Transcript, r.Journal, r.Ladder, nil, r.Handovers)
+	evidence, err := evidenceOf(r.Variants, r.Transcript, r.Journal, r.Ladder, r.Hops, r.Handovers)
 	if err != nil {
 		return err
 	}

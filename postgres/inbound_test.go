@@ -21,6 +21,7 @@ func talked(now time.Time) dialer.Result {
 	r.PDD, r.MOS, r.R, r.Late = 1200*time.Millisecond, 4.1, 85, 3*time.Millisecond
 	r.RTP = media.Stats{Codec: media.PCMA, LocalPort: 16384, Sent: 2000, Received: 1990, Lost: 10, Jitter: 7 * time.Millisecond,
 		RoundTrip: 40 * time.Millisecond, Skipped: 2, RemoteLost: 5}
+	r.Hops = []sip.Hop{{Trunk: "t0", Target: "192.0.2.1:5060", At: now}, {Trunk: "t1", Target: "192.0.2.2:5060", At: now}}
 	r.Handovers = []dialer.Handover{{Queue: "queue/care", Mode: dialer.Attended, Agent: "小李", Joined: 9 * time.Second, Talk: time.Minute,
 		Tries: []dialer.Try{{Agent: "小王", Came: "busy", Status: 486}, {Agent: "小李", Came: "accepted", Status: 200}}}}
 	r.Recording = &dialer.Recording{File: "2026-11-20/a.wav", SHA256: "00ff", Duration: 37 * time.Second, Begins: 20 * time.Millisecond}
@@ -56,6 +57,11 @@ func TestTheLineOfACallIsKept(t *testing.T) {
 	if d.PDDms != 1200 || d.Codec != "PCMA" || d.MOS != 4.1 || d.RFactor != 85 || d.RoundTrip != 40*time.Millisecond || d.RTPSkipped != 2 ||
 		d.RemoteLost != 5 || d.LateP99 != 3*time.Millisecond || d.Jitter != 7*time.Millisecond || !d.Recorded || d.Outcome != "transferred" {
 		t.Errorf("kept %+v", d)
+	}
+	var hops []sip.Hop
+	must(t)(nil, json.Unmarshal(d.Hops, &hops))
+	if len(hops) != 2 || hops[1].Trunk != "t1" || hops[1].Target != "192.0.2.2:5060" {
+		t.Errorf("hops %+v", hops)
 	}
 	var h []dialer.Handover
 	must(t)(nil, json.Unmarshal(d.Handovers, &h))
