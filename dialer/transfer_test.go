@@ -43,17 +43,27 @@ func (w *world) whole(attempt, number string) Job {
 	return j
 }
 
-// seen is the carrier's record of the last call to a number.
-func (w *world) seen(t *testing.T, number string) siptest.CallRecord {
+// seen is the carrier's record of the last call to a number, once it has ended
+// there too: our BYE may still be on its way.
+func (w *world) seen(t *testing.T, number string) (r siptest.CallRecord) {
 	t.Helper()
-	calls := w.gateway.Truth().Calls
-	for _, r := range slices.Backward(calls) {
-		if r.Number == number {
+	found := false
+	for range 150 {
+		for _, c := range slices.Backward(w.gateway.Truth().Calls) {
+			if found = c.Number == number; found {
+				r = c
+				break
+			}
+		}
+		if found && !r.EndedAt.IsZero() {
 			return r
 		}
+		time.Sleep(20 * time.Millisecond) // the record has no bell; bounded by 3 s
 	}
-	t.Fatalf("nobody called %s; calls %+v", number, calls)
-	return siptest.CallRecord{}
+	if !found {
+		t.Fatalf("nobody called %s", number)
+	}
+	return r
 }
 
 // heardBy decodes what somebody was sent.
