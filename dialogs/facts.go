@@ -86,6 +86,7 @@ var known = map[string]fact{
 	"replenish.item":    {text, private, 6},
 	"replenish.days":    {number, private, 2},
 	"festival.name":     {text, public, 4},
+	"festival.english":  {text, public, 8}, // its name in English
 	"festival.days":     {number, public, 2},
 	"term.name":         {text, public, 2},
 	"event.name":        {text, public, 10},

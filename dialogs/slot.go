@@ -52,9 +52,22 @@ func (s *slot) takesKeys() bool {
 	return s.kind == slotDigits || s.kind == slotNumber || s.kind == slotPhone
 }
 
+// begins tells whether an answer may begin with these keys: where a score from 1 to 5
+// is asked for, 9 stops the calls as it does everywhere.
+func (s *slot) begins(keyed string) bool {
+	if s.kind != slotNumber || s.to == nil {
+		return true
+	}
+	n, err := strconv.ParseFloat(keyed, 64)
+	return err != nil || n <= *s.to && (n > 0 || s.from == nil || *s.from <= 0) && (s.from == nil || n >= *s.from || n*10 <= *s.to)
+}
+
 // complete tells whether keyed digits are an answer without a closing #.
 func (s *slot) complete(keyed string) bool {
 	switch s.kind {
+	case slotNumber:
+		n, err := strconv.ParseFloat(keyed, 64)
+		return err == nil && s.to != nil && n*10 > *s.to
 	case slotDigits:
 		return s.length > 0 && len(keyed) == s.length
 	case slotPhone:
@@ -94,11 +107,50 @@ func (s *slot) read(text string, in Intent, lang string, now time.Time) (string,
 		}
 		return digits, s.fits(digits)
 	}
+	f, ok := oneNumber(text, lang)
 	if len(in.Slots.Numbers) == 1 {
-		n := strconv.FormatFloat(in.Slots.Numbers[0], 'f', -1, 64)
-		return n, s.fits(n)
+		f, ok = in.Slots.Numbers[0], true
 	}
-	return "", false
+	n := strconv.FormatFloat(f, 'f', -1, 64)
+	return n, ok && s.fits(n)
+}
+
+// oneNumber reads the number of a sentence that was asked for one: there 五分, 一 and one
+// count, which are too small to mean anything elsewhere, and four out of five is four.
+func oneNumber(text, lang string) (float64, bool) {
+	var found []float64
+	if strings.HasPrefix(strings.ToLower(lang), "en") {
+		words := englishWords(text)
+		for i := 0; i < len(words); {
+			n, used := readEnglishNumber(words[i:])
+			if used > 0 {
+				found = append(found, float64(n))
+			}
+			if i += max(used, 1); used > 0 && i < len(words) && words[i] == "out" {
+				break
+			}
+		}
+	} else {
+		said := plainRunes(text)
+		for i := 0; i < len(said); i++ {
+			from := i
+			for i < len(said) && isNumeral(said[i]) {
+				i++
+			}
+			if f, ok := spokenFloat(said[from:i]); ok && endsNumber(said[i:]) {
+				found = append(found, f)
+			}
+		}
+	}
+	if len(found) != 1 {
+		return 0, false
+	}
+	return found[0], true
+}
+
+// endsNumber looks behind the number of an answer: 一分 is one, 一般 is none.
+func endsNumber(rest []rune) bool {
+	return len(rest) == 0 || strings.ContainsRune("分星个码号吧啊呀呢啦了嘛", rest[0]) || slices.Contains([]rune{rune(tokPause), rune(tokAsk)}, rest[0])
 }
 
 // namedTime is the time a sentence names, whatever else it means.
@@ -153,7 +205,7 @@ func (s *Session) fill(text string, in Intent) bool {
 		return true
 	}
 	// Something else that is answered somewhere is no failed answer.
-	if !slices.Contains([]string{"other", "yes", "no", "greeting", "backchannel"}, in.Name) && s.find(in.Name) != nil {
+	if s.n.heard[in.Name] != nil || !slices.Contains([]string{"other", "yes", "no", "greeting", "backchannel"}, in.Name) && s.find(in.Name) != nil {
 		return false
 	}
 	s.miss()
@@ -213,7 +265,7 @@ func (s *Session) miss() {
 // tells whether the key was the slot's.
 func (s *Session) keyInto(k string) bool {
 	want := s.n.slot
-	if want == nil || !want.takesKeys() || s.phase == awaiting || s.phase == closing || len(k) != 1 || !strings.Contains("0123456789*#", k) {
+	if want == nil || !want.takesKeys() || s.phase == awaiting || s.phase == closing || len(k) != 1 || !strings.Contains("0123456789*#", k) || s.keyed == "" && k != "*" && k != "#" && !want.begins(k) {
 		return false
 	}
 	switch k {

@@ -56,8 +56,13 @@ func TestSlots(t *testing.T) {
 		{"a number in words", "{name: size, is: number, from: 35, to: 46" + ends, "我穿四十二码的", "这个码有货", "42"},
 		{"a number out of range is asked for again", "{name: size, is: number, from: 35, to: 46, again: [三十五到四十六之间，您穿多大？]" + ends, "一百码|四十", "记下了四十", "40"},
 		{"two misses give up", "{name: size, is: number, from: 35, to: 46" + ends, "不知道啊|哎呀", "那算了", ""},
+		{"a score of one digit", "{name: size, is: number, from: 1, to: 5" + ends, "五分吧", "记下了五", "5"},
+		{"one is a number where a number is asked", "{name: size, is: number, from: 1, to: 5" + ends, "一", "记下了一", "1"},
+		{"一般 is none", "{name: size, is: number, from: 1, to: 5, tries: 0" + ends, "一般", "那算了", ""},
+		{"a score by one key", "{name: size, is: number, from: 1, to: 5" + ends, "#5", "记下了五", "5"},
+		{"a key that cannot be the answer means what it always does", "{name: size, is: number, from: 1, to: 5" + ends, "#9", "不再打了", ""},
 		{"keys end with #", "{name: size, is: number, from: 35, to: 46" + ends, "#4|#2|##", "这个码有货", "42"},
-		{"keys start over with *", "{name: size, is: number, from: 35, to: 46" + ends, "#9|#*|#4|#0|##", "记下了四十", "40"},
+		{"keys start over with *", "{name: size, is: number, from: 35, to: 46" + ends, "#3|#*|#4|#0|##", "记下了四十", "40"},
 		{"digits of a length end by themselves", "{name: size, is: digits, length: 4" + ends, "#1|#2|#3|#4", "记下了1234", "1234"},
 		{"spoken digits", "{name: size, is: digits, length: 4" + ends, "幺二三四", "记下了1234", "1234"},
 		{"digits that are too few", "{name: size, is: digits, length: 4, tries: 0" + ends, "一二三", "那算了", ""},
@@ -76,7 +81,7 @@ func TestSlots(t *testing.T) {
 			if strings.Contains(c.slot, "is: number") {
 				when = "slot.size >= 41"
 			} else if strings.Contains(c.slot, "is: date") || strings.Contains(c.slot, "is: time") {
-				when = "weather.drop_48h > 3"
+				when = `contact.name == "x"`
 			}
 			tree := askFor(t, c.slot, when)
 			replies := strings.Split(c.said, "|")

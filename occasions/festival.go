@@ -163,7 +163,7 @@ func calendar(now time.Time) (found []Occasion) {
 	}
 	for days := range festivalAhead + 1 {
 		if f := feastOn(feastsCN, today.AddDate(0, 0, days)); f != nil && !f.Solemn && !f.Mourning {
-			add(Festival, map[string]any{"name": f.Name, "days": days}, false)
+			add(Festival, map[string]any{"name": f.Name, "english": f.English, "days": days}, false)
 			break
 		}
 	}

@@ -91,7 +91,7 @@ func TestFactsOfOnePerson(t *testing.T) {
 		{"a city nobody knows", contacts.Contact{City: "火星"}, today, map[string]map[string]any{}},
 		{
 			"days before the festival", contacts.Contact{}, at("2026-02-15 10:00"),
-			map[string]map[string]any{"festival": {"name": "除夕", "days": 1}},
+			map[string]map[string]any{"festival": {"name": "除夕", "english": "Chinese New Year's Eve", "days": 1}},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
