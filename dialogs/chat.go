@@ -31,9 +31,12 @@ func RunText(t *Tree, id string, f Facts, replies func() (string, bool), out fun
 			switch a.Do {
 			case Say:
 				text := a.Line.Text()
+				if t.english() && words.Len() > 0 {
+					words.WriteString(" ")
+				}
 				words.WriteString(text)
 				spoke = true
-				clock += time.Duration(runes(text)) * time.Second / 5
+				clock += t.talkTime(text)
 			case OptOut:
 				next = append(next, Event{Kind: kept(f)})
 				note("opt_out " + strings.Join(a.Channels, " "))

@@ -2,7 +2,6 @@ package dialogs
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -24,6 +23,7 @@ func (p *treeParser) check(root *val) {
 		return
 	}
 	p.checkLines()
+	p.checkOpening()
 	p.checkFacts()
 	p.checkPurpose(root)
 	p.checkLoops()
@@ -250,6 +250,19 @@ func (p *treeParser) checkFacts() {
 			}
 		}
 	})
+	for _, name := range t.order {
+		for _, a := range t.nodes[name].branch {
+			for _, ref := range a.when.allRefs() {
+				group := groupOf(ref)
+				if used[group] = true; slices.Contains(freeGroups, group) {
+					continue
+				}
+				if _, ok := t.facts[group]; !ok {
+					p.bad(a.at, "the branch needs %s, which facts does not declare", "add "+group+": {} under facts", ref)
+				}
+			}
+		}
+	}
 	for _, group := range sortedKeys(t.facts) {
 		if !used[group] {
 			p.bad(t.facts[group].at, "%s is declared but no line uses it", "take it out of facts", group)
@@ -258,20 +271,21 @@ func (p *treeParser) checkFacts() {
 }
 
 // longestTalk is how long the bot speaks in the longest conversation it can have
-// without detours, at an unhurried 4.5 characters a second.
+// without detours.
 func (t *Tree) longestTalk() time.Duration {
-	memo := map[[2]any]int{}
-	var longest func(name string, turns, hops int) int
-	longest = func(name string, turns, hops int) int {
+	memo := map[[2]any]time.Duration{}
+	var longest func(name string, turns, hops int) time.Duration
+	longest = func(name string, turns, hops int) time.Duration {
 		if turns < 0 || hops > maxHops {
 			return 0
 		}
 		key := [2]any{name, turns}
-		if n, ok := memo[key]; ok {
-			return n
+		if d, ok := memo[key]; ok {
+			return d
 		}
 		memo[key] = 0
-		n, best := t.nodes[name], 0
+		n := t.nodes[name]
+		var best, widest time.Duration
 		for _, e := range n.edges() {
 			left := turns
 			if e.turn {
@@ -279,14 +293,13 @@ func (t *Tree) longestTalk() time.Duration {
 			}
 			best = max(best, longest(e.to, left, hops+1))
 		}
-		widest := 0
 		for _, l := range n.lines {
 			for _, v := range l.variants {
-				widest = max(widest, len([]rune(strings.TrimSpace(v.text.widest(t)))))
+				widest = max(widest, t.talkTime(v.text.widest(t)))
 			}
 		}
 		memo[key] = widest + best
 		return widest + best
 	}
-	return time.Duration(float64(longest(t.start, t.limits.Turns, 0)) / 4.5 * float64(time.Second))
+	return longest(t.start, t.limits.Turns, 0)
 }

@@ -157,7 +157,7 @@ func (p *treeParser) walkText(l *line, s *speech, here place, once func(*val, st
 				sofar += p.t.brand
 				continue
 			}
-			said |= disclosureOf(sofar, p.t.brand)
+			said |= p.t.disclosureOf(sofar)
 			f := p.t.factOf(ref)
 			if (f.class == personal || f.class == private) && said != disclosedAll {
 				once(l.at, "%s is personal and comes before AI, brand, purpose and recording were said", "missing: "+missing(said), ref)
@@ -173,7 +173,7 @@ func (p *treeParser) walkText(l *line, s *speech, here place, once func(*val, st
 			}
 		}
 	}
-	return said | disclosureOf(sofar, p.t.brand), groups
+	return said | p.t.disclosureOf(sofar), groups
 }
 
 func segRefs(seg segment) []string {

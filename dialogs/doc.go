@@ -52,7 +52,8 @@
 //
 // A slot wants to know something and keeps it; lines and conditions behind it may
 // name it. Kinds: digits, number, date, time, phone, yes_no, choice, text. Digits may
-// be keyed, # closes and * starts over; 9 is a digit then, so refusing is spoken.
+// be keyed, # closes and * starts over; where 9 may be a digit of the answer, refusing is
+// spoken.
 //
 //	size:
 //	  say: [请问您穿多大码？]
@@ -69,8 +70,8 @@
 // against the declared facts at load. A comparison with a missing fact is neither true nor
 // false, and only what is certainly true holds: neither birthday.lunar nor !birthday.lunar
 // holds for a person whose birthday is unknown. A text with a missing or empty fact is not
-// spoken. Filters: temperature (−12 is 零下十二度), date, money (in yuan), phone (幺三八),
-// spoken (明天下午三点).
+// spoken. Filters: temperature (−12 is 零下十二度, in a tree of language en minus twelve
+// degrees), date, money (in yuan), phone (幺三八), count (两, not 二), spoken (明天下午三点).
 //
 // An end names an outcome, or completed: the call ends with what was noted. A callback is
 // heard.time, +30m, or {at: heard.time, else: +2h}.

@@ -98,20 +98,22 @@ func (v *value) eval(env map[string]any) (any, bool) {
 var operators = []string{"==", "!=", "<", "<=", ">", ">=", "&&", "||", "and", "or", "!", "not", "+", "-", "*", "/", "in", "contains", "startsWith", "endsWith"}
 
 // A vocabulary is what expressions of a tree may name: the known facts and the
-// tree's own slots, and the typed environment they are checked against.
+// tree's own slots, and the typed environment they are checked against. english
+// tells in which language a fact is said.
 type vocabulary struct {
-	facts map[string]fact
-	env   types.Map
+	facts   map[string]fact
+	env     types.Map
+	english bool
 }
 
 // common is the vocabulary of a tree without slots.
-var common = newVocabulary(nil)
+var common = newVocabulary(nil, false)
 
 // newVocabulary joins the known facts and the slots of a tree.
-func newVocabulary(slots map[string]fact) *vocabulary {
+func newVocabulary(slots map[string]fact, english bool) *vocabulary {
 	facts := maps.Clone(known)
 	maps.Copy(facts, slots)
-	return &vocabulary{facts, exprEnv(facts)}
+	return &vocabulary{facts, exprEnv(facts), english}
 }
 
 // exprEnv is the typed environment of some facts.

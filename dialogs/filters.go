@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// filters turn a fact into what a person would say. Each passes on texts it has
-// nothing to add to, and refuses a value it cannot say.
+// filters turn a fact into what a person would say, in Chinese; a tree in English has
+// englishFilters. Each passes on texts it has nothing to add to, and refuses a value it
+// cannot say.
 var filters = map[string]func(any, time.Time) (any, bool){
 	"temperature": func(v any, _ time.Time) (any, bool) {
 		f, ok := v.(float64)
@@ -59,6 +60,16 @@ var filters = map[string]func(any, time.Time) (any, bool){
 			b.WriteString([]string{"零", "幺", "二", "三", "四", "五", "六", "七", "八", "九"}[r-'0'])
 		}
 		return b.String(), b.Len() > 0
+	},
+	"count": func(v any, _ time.Time) (any, bool) {
+		f, ok := v.(float64)
+		if !ok {
+			return v, isText(v)
+		}
+		if f == 2 {
+			return "两", true // 两天, and not 二天
+		}
+		return spokenNumber(f), true
 	},
 	"spoken": func(v any, now time.Time) (any, bool) {
 		switch v := v.(type) {
@@ -145,13 +156,18 @@ func spokenNumber(f float64) string {
 	return out
 }
 
-// spokenTime says a time as one would on the phone: 明天下午三点, 今天上午十点半.
-func spokenTime(at, now time.Time) string {
-	at = at.In(now.Location())
+// daysAhead counts the midnights between two times.
+func daysAhead(at, now time.Time) int {
 	day := func(t time.Time) time.Time {
 		return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
 	}
-	ahead := int(day(at).Sub(day(now)).Hours() / 24)
+	return int(day(at).Sub(day(now)).Hours() / 24)
+}
+
+// spokenTime says a time as one would on the phone: 明天下午三点, 今天上午十点半.
+func spokenTime(at, now time.Time) string {
+	at = at.In(now.Location())
+	ahead := daysAhead(at, now)
 	s := ""
 	switch {
 	case now.IsZero() || ahead < 0 || ahead > 6:

@@ -88,13 +88,16 @@ func FuzzSession(f *testing.F) {
 	for i, name := range shipped {
 		trees[i] = loadTree(f, name)
 	}
-	all := wander(1, 0)
-	all = append(all, answers...)
-	all = append(all, Event{Kind: Barge, LineID: "nobody", Heard: -1}, Event{Kind: Said, LineID: "x", Heard: 2}, Event{Kind: Committed},
-		Event{Kind: Pending}, Event{Kind: Key, Key: "9"}, Event{Kind: "nonsense"}, Event{Kind: Heard}, Event{Kind: Unheard}, Event{Kind: Transferred}, Event{Kind: Timeout})
+	more := []Event{{Kind: Barge, LineID: "nobody", Heard: -1}, {Kind: Said, LineID: "x", Heard: 2}, {Kind: Committed}, {Kind: Pending}, {Kind: Key, Key: "9"},
+		{Kind: "nonsense"}, {Kind: Heard}, {Kind: Unheard}, {Kind: Transferred}, {Kind: Timeout}, {Kind: Key, Key: "4"}, {Kind: Key, Key: "#"}, {Kind: Key, Key: "*"}}
 	f.Fuzz(func(t *testing.T, which uint8, script []byte) {
-		tree := trees[int(which)%len(trees)]
-		s, _ := tree.Start("x", everything(), Ledger{})
+		name, tree := shipped[int(which)%len(trees)], trees[int(which)%len(trees)]
+		all := append(slices.Clone(answersTo(name)), more...)
+		facts := everything()
+		if which >= 128 { // in a warning
+			facts["care_only"], facts["warning"] = true, map[string]any{"title": "台风橙色预警", "issuer": "福建省气象台"}
+		}
+		s, _ := tree.Start("x", facts, Ledger{})
 		turns := 0
 		for _, b := range script {
 			e := all[int(b)%len(all)]
@@ -109,7 +112,7 @@ func FuzzSession(f *testing.F) {
 			}
 		}
 		if !s.Done() && !s.Outcome().OptOut {
-			if acts := s.Step(Event{Kind: Heard, Text: "别打了"}); len(acts) == 0 || acts[0].Do != OptOut {
+			if acts := s.Step(Event{Kind: Heard, Text: optOutIn[lang(name)]}); len(acts) == 0 || acts[0].Do != OptOut {
 				t.Errorf("an opt-out at %s led to %v", s.n.name, acts)
 			}
 		}
@@ -123,6 +126,9 @@ func FuzzSession(f *testing.F) {
 		}
 		if s.Step(Event{Kind: Heard, Text: "喂"}) != nil {
 			t.Error("a finished conversation still acts")
+		}
+		if which >= 128 {
+			refuseOffers(t, name, s)
 		}
 		if s.Outcome().Name == "" {
 			t.Error("a finished conversation has no outcome")

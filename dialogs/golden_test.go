@@ -4,7 +4,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,38 +31,97 @@ func loadTree(t testing.TB, name string) *Tree {
 	return tree
 }
 
-var shipped = []string{"winter-care", "birthday", "local-event"}
+// shipped is every tree of the library, named by its file: winter-care, en/winter-care.
+// inbound is no tree of it: there the person calls.
+var shipped = func() []string {
+	var names []string
+	for _, pattern := range []string{"*.yaml", "en/*.yaml"} {
+		files, _ := filepath.Glob(filepath.Join(examples, pattern))
+		for _, f := range files {
+			name, _ := filepath.Rel(examples, strings.TrimSuffix(f, ".yaml"))
+			if name = filepath.ToSlash(name); name != "inbound" {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}()
+
+// lang is the language of a shipped tree by where it stands.
+func lang(name string) string {
+	if strings.HasPrefix(name, "en/") {
+		return "en"
+	}
+	return "zh"
+}
+
+func readShipped(t testing.TB, name string) string {
+	t.Helper()
+	src, err := os.ReadFile(filepath.Join(examples, name+".yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(src)
+}
+
+// goldens are the golden conversations of a tree. One named birthday-… is not one of
+// another tree whose name goes on.
+func goldens(name string) []string {
+	dir, base := path.Split(name)
+	files, _ := filepath.Glob(filepath.Join(examples, dir, "testdata", base+"-*.txtar"))
+	return slices.DeleteFunc(files, func(f string) bool {
+		return slices.ContainsFunc(shipped, func(other string) bool {
+			longer := path.Base(other)
+			return lang(other) == lang(name) && len(longer) > len(base) && strings.HasPrefix(filepath.Base(f), longer+"-")
+		})
+	})
+}
+
+// TestEveryTreeHasItsGoldens: happy path, refusal, opt-out, silence, wrong person, busy.
+func TestEveryTreeHasItsGoldens(t *testing.T) {
+	if len(shipped) != 24 {
+		t.Errorf("%d trees are shipped, want twelve in two languages: %v", len(shipped), shipped)
+	}
+	for _, name := range shipped {
+		all := strings.Join(goldens(name), " ")
+		for _, ends := range []string{"happy-path", "refusal", "opt-out", "silence", "wrong-person", "busy"} {
+			if !strings.Contains(all, path.Base(name)+"-"+ends+".txtar") {
+				t.Errorf("%s has no golden for %s", name, ends)
+			}
+		}
+	}
+}
 
 // TestGoldenConversations plays testdata/TREE-*.txtar: facts.yaml, then the replies of the
 // conversation, against what the bot says and what it comes to.
 func TestGoldenConversations(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(examples, "testdata", "*.txtar"))
-	if err != nil || len(files) == 0 {
-		t.Fatal("no golden conversations", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			ar, err := txtar.ParseFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			name := ""
-			for _, n := range append([]string{"inbound"}, shipped...) {
-				if strings.HasPrefix(filepath.Base(file), n) {
-					name = n
-				}
-			}
-			got := play(t, loadTree(t, name), ar)
-			if *update {
-				if err := os.WriteFile(file, txtar.Format(got), 0o644); err != nil {
+	played := 0
+	for _, name := range append([]string{"inbound"}, shipped...) {
+		tree := loadTree(t, name)
+		for _, file := range goldens(name) {
+			played++
+			t.Run(lang(name)+"/"+strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+				ar, err := txtar.ParseFile(file)
+				if err != nil {
 					t.Fatal(err)
 				}
-				return
-			}
-			if diff := cmp.Diff(string(txtar.Format(ar)), string(txtar.Format(got))); diff != "" {
-				t.Errorf("the conversation went another way (-want +got):\n%s", diff)
-			}
-		})
+				got := play(t, tree, ar)
+				if *update {
+					if err := os.WriteFile(file, txtar.Format(got), 0o644); err != nil {
+						t.Fatal(err)
+					}
+					return
+				}
+				if diff := cmp.Diff(string(txtar.Format(ar)), string(txtar.Format(got))); diff != "" {
+					t.Errorf("the conversation went another way (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+	there, _ := filepath.Glob(filepath.Join(examples, "testdata", "*.txtar"))
+	english, _ := filepath.Glob(filepath.Join(examples, "en", "testdata", "*.txtar"))
+	if played != len(there)+len(english) {
+		t.Errorf("%d of %d golden conversations were played: one belongs to no tree", played, len(there)+len(english))
 	}
 }
 
@@ -100,6 +161,9 @@ func play(t *testing.T, tree *Tree, ar *txtar.Archive) *txtar.Archive {
 	}
 	if !o.Callback.IsZero() {
 		outcome += " callback " + o.Callback.Format("2006-01-02 15:04")
+	}
+	for _, k := range sortedKeys(o.Slots) {
+		outcome += " " + k + "=" + o.Slots[k]
 	}
 	return &txtar.Archive{Comment: ar.Comment, Files: []txtar.File{
 		{Name: "facts.yaml", Data: []byte(parts["facts.yaml"])},

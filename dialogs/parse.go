@@ -58,7 +58,10 @@ func parse(name string, src []byte, fsys fs.FS) (*Tree, Problems) {
 		nodes:      map[string]*node{},
 	}}
 	p.t.slots = slotFacts(root)
-	p.vocabulary = newVocabulary(p.t.slots)
+	if lang := root.get("language"); lang != nil {
+		p.t.lang = lang.str
+	}
+	p.vocabulary = newVocabulary(p.t.slots, p.t.english())
 	p.top(root)
 	if inc := root.get("include"); inc != nil {
 		for _, file := range p.texts(inc) {
@@ -170,7 +173,7 @@ func (p *treeParser) include(fsys fs.FS, file string, at *val, hash func([]byte)
 	own := p.t
 	shared := &treeParser{t: &Tree{name: own.name, brand: own.brand, nodes: map[string]*node{}, everywhere: map[string]*reaction{}}}
 	maps.Copy(own.slots, slotFacts(root))
-	shared.vocabulary = newVocabulary(own.slots)
+	shared.vocabulary = newVocabulary(own.slots, own.english())
 	shared.fields(root, "an included file", map[string]func(*val){"everywhere": shared.everywhere, "nodes": shared.nodes})
 	p.problems = append(p.problems, shared.problems...)
 	for _, name := range shared.t.order {

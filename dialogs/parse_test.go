@@ -3,9 +3,11 @@ package dialogs
 import (
 	"fmt"
 	"os"
+	"path"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 )
 
 // TestLoadRefuses changes one thing in the winter tree at a time.
@@ -28,7 +30,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"a long sentence", "最近天凉，您多保重。\n", strings.Repeat("最近天凉您多保重", 6) + "。\n", "a sentence has 48 characters, more than 40"},
 		{"a question in the middle", "用着还满意吗？\"", "用着还满意吗？谢谢。\"", "a question stands before the end of the line"},
 		{"two questions", "收到了吧，用着", "收到了吗？用着", "a question stands before the end of the line"},
-		{"a fact before the disclosure", "，通话会录音，请问是{{", "，请问是{{", "contact.salutation is personal and comes before AI, brand, purpose and recording were said (missing: recording)"},
+		{"a fact before the disclosure", "，通话会录音。", "。", "contact.salutation is personal and comes before AI, brand, purpose and recording were said (missing: recording)"},
 		{"an order before identity", "{to: care, identity: confirmed}", "care", "order.item.spoken may only be spoken once identity is confirmed"},
 		{"two asks", "    go: recall", "    ask: true\n    go: recall", "a path asks more than 1 time(s)"},
 		{"two hooks", "      - \"您前阵子买的", "      - hook: order\n        text: \"您前阵子买的", "a path has more than one hook"},
@@ -105,10 +107,41 @@ func TestIncludeSharesNodesAndTheirOwnWin(t *testing.T) {
 	}
 }
 
+// TestEveryOpeningSaysWhoAndHowToRefuse: AI, brand, purpose, recording and a way to refuse
+// come first, and the first pause comes within 6 s.
+func TestEveryOpeningSaysWhoAndHowToRefuse(t *testing.T) {
+	refuse := map[string]string{"zh": "不想接您说一声就行", "en": "To stop these calls, say stop or press nine"}
+	for _, name := range shipped {
+		tree := loadTree(t, name)
+		for _, l := range tree.nodes[tree.start].lines {
+			text := l.variants[0].text.widest(tree)
+			if tree.disclosureOf(text) != disclosedAll || !strings.Contains(text, refuse[lang(name)]) {
+				t.Errorf("%s begins %q", name, text)
+			}
+			first := strings.FieldsFunc(text, endsSentence)[0]
+			if d := tree.talkTime(first); d > 6*time.Second {
+				t.Errorf("%s: the first pause comes after %s: %s", name, d, first)
+			}
+		}
+	}
+}
+
+// TestShippedTreesSayWhatTheyAre: a campaign keeps the one text it was approved with, so
+// each tree also stands alone.
 func TestShippedTreesSayWhatTheyAre(t *testing.T) {
 	for _, name := range shipped {
 		tree := loadTree(t, name)
-		if tree.Name() != name || tree.Purpose() != "marketing" || len(tree.Version()) != 12 || tree.Limits().Asks != 1 || len(tree.Fixed()) < 20 {
+		if alone, err := Parse(name+".yaml", []byte(readShipped(t, name))); err != nil || alone.Version() != tree.Version() {
+			t.Errorf("%s needs other files: %v", name, err)
+		}
+		purpose, asks, called := "marketing", 1, path.Base(name)
+		if called == "survey" || called == "order-follow-up" {
+			purpose, asks = "service", 0
+		}
+		if lang(name) == "en" {
+			called += "-en"
+		}
+		if tree.Name() != called || !strings.HasPrefix(tree.Language(), lang(name)) || tree.Purpose() != purpose || len(tree.Version()) != 12 || tree.Limits().Asks != asks || len(tree.Fixed()) < 20 {
 			t.Errorf("%s: %s %s %s %+v, %d fixed parts", name, tree.Name(), tree.Purpose(), tree.Version(), tree.Limits(), len(tree.Fixed()))
 		}
 	}

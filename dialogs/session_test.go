@@ -2,6 +2,7 @@ package dialogs
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -17,8 +18,11 @@ func everything() Facts {
 		"contact":  map[string]any{"salutation": "王女士"},
 		"weather":  map[string]any{"drop_48h": 11, "tomorrow": map[string]any{"low": -12.0}, "fresh": true},
 		"order":    map[string]any{"item": map[string]any{"spoken": "牛轧糖"}, "signed": monday.Add(-5 * 24 * time.Hour)},
-		"birthday": map[string]any{"today": true, "lunar": false},
-		"event":    map[string]any{"name": "年货集市", "place": "中央大街", "date": "2026-11-28"},
+		"birthday": map[string]any{"today": true, "lunar": true, "days": 0, "spoken": "十月十五"},
+		"festival": map[string]any{"name": "冬至节", "english": "Midwinter", "days": 1},
+		"term":     map[string]any{"name": "冬至"}, "anniversary": map[string]any{"years": 2, "days": 0},
+		"replenish": map[string]any{"item": "牛轧糖", "days": 2},
+		"event":     map[string]any{"name": "年货集市", "place": "中央大街", "date": "2026-11-28"},
 	}
 }
 
@@ -121,11 +125,30 @@ func TestOptOutIsConfirmedInTheWordsOfItsAnswer(t *testing.T) {
 	}
 }
 
-// reach walks to every node a session can stand at, by answers alone.
+// answersTo are what people say to a shipped tree, in its language.
+func answersTo(name string) []Event {
+	if lang(name) == "en" {
+		return englishAnswers
+	}
+	return answers
+}
+
+// optOutIn is how somebody who has had enough puts it.
+var optOutIn = map[string]string{"zh": "不要再打电话了", "en": "please don't call me again"}
+
+var englishAnswers = []Event{
+	{Kind: Heard, Text: "yes"}, {Kind: Heard, Text: "no"}, {Kind: Heard, Text: "hmm the thing"}, {Kind: Heard, Text: "just text me"},
+	{Kind: Heard, Text: "can I speak to a person"}, {Kind: Heard, Text: "call me tomorrow at three"}, {Kind: Heard, Text: "who is this"}, {Kind: Heard, Text: "I'm in a meeting"},
+	{Kind: Heard, Text: "wrong number"}, {Kind: Heard, Text: "I will report you"}, {Kind: Heard, Text: "already added"}, {Kind: Heard, Text: "I'm driving"},
+	{Kind: Heard, Text: "two"}, {Kind: Heard, Text: "five"}, {Kind: Heard, Text: "as gifts"},
+	{Kind: Silence}, {Kind: Said, Heard: 1}, {Kind: Invited, Member: "Holly"}, {Kind: NoRoom}, {Kind: NotTransferred}, {Kind: Committed},
+}
+
 var answers = []Event{
 	{Kind: Heard, Text: "是的"}, {Kind: Heard, Text: "不行"}, {Kind: Heard, Text: "呃这个"}, {Kind: Heard, Text: "发短信"},
 	{Kind: Heard, Text: "转人工"}, {Kind: Heard, Text: "明天下午三点再打"}, {Kind: Heard, Text: "你是谁"}, {Kind: Heard, Text: "在忙"},
 	{Kind: Heard, Text: "打错了"}, {Kind: Heard, Text: "我要投诉"}, {Kind: Heard, Text: "已经加过了"}, {Kind: Heard, Text: "在开车"},
+	{Kind: Heard, Text: "两分"}, {Kind: Heard, Text: "五分"}, {Kind: Heard, Text: "送人多"},
 	{Kind: Silence}, {Kind: Said, Heard: 1}, {Kind: Invited, Member: "小糖"}, {Kind: NoRoom}, {Kind: NotTransferred},
 }
 
@@ -147,10 +170,10 @@ func TestOptOutIsHonouredAtEveryNode(t *testing.T) {
 				return
 			}
 			stood[key] = true
-			if acts := s.Step(Event{Kind: Heard, Text: "不要再打电话了"}); len(acts) == 0 || acts[0].Do != OptOut {
+			if acts := s.Step(Event{Kind: Heard, Text: optOutIn[lang(name)]}); len(acts) == 0 || acts[0].Do != OptOut {
 				t.Errorf("%s: at %s after %v an opt-out led to %v", name, key, path, acts)
 			}
-			for _, e := range answers {
+			for _, e := range answersTo(name) {
 				walk(append(slices.Clone(path), e))
 			}
 		}
@@ -207,28 +230,72 @@ func TestVariantsStickToThePersonAndSpreadOverPeople(t *testing.T) {
 
 func TestCareOnlyReachesNoAskInviteOrSend(t *testing.T) {
 	for _, name := range shipped {
+		tree := loadTree(t, name)
+		f := everything()
+		f["care_only"] = true
 		for seed := range uint64(200) {
-			f := everything()
-			f["care_only"] = true
-			s, _ := loadTree(t, name).Start("x", f, Ledger{})
-			for _, e := range wander(seed, 40) {
+			s, _ := tree.Start("x", f, Ledger{})
+			for _, e := range wander(seed, 40, answersTo(name)) {
 				s.Step(e)
 			}
-			for _, j := range s.Journal() {
-				for _, a := range j.Actions {
-					if a.Do == Invite || a.Do == Send || a.Line.Node == "offer" {
-						t.Fatalf("%s: a care-only call came to %v", name, a)
-					}
+			refuseOffers(t, name, s)
+		}
+	}
+}
+
+// TestAStormIsCareAndNothingElse: with a warning, a storm or a downpour the rain tree
+// offers nothing, even where the session does not say care_only.
+func TestAStormIsCareAndNothingElse(t *testing.T) {
+	for _, name := range []string{"rain-typhoon", "en/rain-typhoon"} {
+		tree := loadTree(t, name)
+		for what, more := range map[string]Facts{
+			"a warning":  {"warning": map[string]any{"title": "台风橙色预警", "issuer": "福建省气象台"}, "weather": map[string]any{"kind": "rain"}},
+			"a storm":    {"weather": map[string]any{"kind": "storm"}},
+			"a downpour": {"weather": map[string]any{"kind": "rainstorm"}},
+		} {
+			f := everything()
+			maps.Copy(f, more)
+			for seed := range uint64(200) {
+				s, _ := tree.Start("x", f, Ledger{})
+				for _, e := range wander(seed, 40, answersTo(name)) {
+					s.Step(e)
 				}
+				refuseOffers(t, name+" in "+what, s)
+			}
+		}
+		f := everything()
+		f["weather"] = map[string]any{"kind": "rain", "tomorrow": map[string]any{"rain": 30}}
+		offered := false
+		for seed := range uint64(200) {
+			s, _ := tree.Start("x", f, Ledger{})
+			for _, e := range wander(seed, 40, answersTo(name)) {
+				s.Step(e)
+			}
+			offered = offered || s.asks > 0
+		}
+		if !offered {
+			t.Errorf("%s never asks in ordinary rain, so the test above shows nothing", name)
+		}
+	}
+}
+
+// refuseOffers fails when a session offered, invited or sent anything.
+func refuseOffers(t *testing.T, name string, s *Session) {
+	t.Helper()
+	for _, j := range s.Journal() {
+		for _, a := range j.Actions {
+			n := s.t.nodes[a.Line.Node]
+			if a.Do == Invite || a.Do == Send || n != nil && n.ask {
+				t.Fatalf("%s: a care-only call came to %v", name, a)
 			}
 		}
 	}
 }
 
 // wander makes a stable random sequence of events.
-func wander(seed uint64, n int) []Event {
+func wander(seed uint64, n int, said []Event) []Event {
 	r := rand.New(rand.NewPCG(seed, 1))
-	all := append(slices.Clone(answers), Event{Kind: Barge, Heard: 0.4}, Event{Kind: Committed}, Event{Kind: Key, Key: "1"}, Event{Kind: Unheard}, Event{Kind: Key, Key: "7"}, Event{Kind: Heard, Text: "嗯"}, Event{Kind: Heard, Text: "再说一遍"})
+	all := append(slices.Clone(said), Event{Kind: Barge, Heard: 0.4}, Event{Kind: Committed}, Event{Kind: Key, Key: "1"}, Event{Kind: Unheard}, Event{Kind: Key, Key: "7"}, Event{Kind: Heard, Text: "嗯"}, Event{Kind: Heard, Text: "再说一遍"})
 	out := make([]Event, n)
 	for i := range out {
 		out[i] = all[r.IntN(len(all))]
@@ -242,7 +309,7 @@ func TestReplayGivesTheSameActions(t *testing.T) {
 		tree := loadTree(t, name)
 		for seed := range uint64(100) {
 			s, _ := tree.Start("x", everything(), Ledger{})
-			for _, e := range wander(seed, 40) {
+			for _, e := range wander(seed, 40, answersTo(name)) {
 				s.Step(e)
 			}
 			var events []Event

@@ -114,7 +114,7 @@ func (s *Session) mark(e Event) (batch int) {
 			continue
 		}
 		l.heard = true
-		s.disclosed |= disclosureOf(l.Text(), s.t.brand)
+		s.disclosed |= s.t.disclosureOf(l.Text())
 		s.out.Pitched = s.out.Pitched || l.ask
 	}
 	return batch

@@ -8,9 +8,10 @@ import (
 
 // speech is a text that has been split at {{ }} into what is fixed and what varies.
 type speech struct {
-	src  string
-	segs []segment
-	refs []string
+	src     string
+	segs    []segment
+	refs    []string
+	english bool
 }
 
 type segment struct {
@@ -23,6 +24,10 @@ type segment struct {
 // render gives the parts, or false when a fact is missing or empty.
 func (s *speech) render(env map[string]any, now time.Time, audio string) ([]Part, bool) {
 	parts := make([]Part, 0, len(s.segs))
+	say, plain := filters, plainText
+	if s.english {
+		say, plain = englishFilters, plainEnglish
+	}
 	for _, seg := range s.segs {
 		if seg.value == nil {
 			parts = append(parts, Part{Text: seg.fixed, Fixed: true, Audio: audio})
@@ -34,11 +39,11 @@ func (s *speech) render(env map[string]any, now time.Time, audio string) ([]Part
 		}
 		text := ""
 		for _, name := range seg.filters {
-			if v, ok = filters[name](v, now); !ok {
+			if v, ok = say[name](v, now); !ok {
 				return nil, false
 			}
 		}
-		if text = plainText(v, now); text == "" {
+		if text = plain(v, now); text == "" {
 			return nil, false
 		}
 		parts = append(parts, Part{Text: text})
@@ -48,7 +53,7 @@ func (s *speech) render(env map[string]any, now time.Time, audio string) ([]Part
 
 // readSpeech splits a text and checks what stands between its braces.
 func (w *vocabulary) readSpeech(src string) (*speech, *exprError) {
-	s := &speech{src: src}
+	s := &speech{src: src, english: w.english}
 	offset, rest := 0, src
 	for {
 		before, after, found := strings.Cut(rest, "{{")

@@ -1,6 +1,9 @@
 package dialogs
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Tree is a checked conversation: it cannot be changed, and may be shared by any
 // number of sessions.
@@ -106,7 +109,7 @@ func (t *Tree) AnnouncesRecording() bool {
 			for _, s := range v.text.segs {
 				text += s.fixed
 			}
-			if disclosureOf(text, t.brand)&saidRecording == 0 {
+			if t.disclosureOf(text)&saidRecording == 0 {
 				return false
 			}
 		}
@@ -182,6 +185,9 @@ func (t *Tree) Brand() string { return t.brand }
 
 // Language is the BCP 47 tag of the tree's words.
 func (t *Tree) Language() string { return t.lang }
+
+// english tells whether the tree speaks English; every other language is read as Chinese.
+func (t *Tree) english() bool { return strings.HasPrefix(strings.ToLower(t.lang), "en") }
 
 // Version identifies the exact source: the first 12 hex digits of its SHA-256.
 func (t *Tree) Version() string { return t.version }

@@ -87,6 +87,7 @@ func TestFilters(t *testing.T) {
 		{"money", 105.5, "一百零五元五角"}, {"money", 12.05, "十二元零五分"}, {"phone", "13800138000", "幺三八，零零幺三，八零零零"},
 		{"date", time.Date(2026, 12, 20, 0, 0, 0, 0, time.UTC), "十二月二十号"},
 		{"spoken", monday.Add(28*time.Hour + 30*time.Minute), "明天下午三点"}, {"spoken", 110.0, "一百一十"}, {"spoken", 10010.0, "一万零一十"},
+		{"count", 2.0, "两"}, {"count", 12.0, "十二"}, {"spoken", 2.0, "二"},
 	}
 	for _, tt := range tests {
 		got, ok := filters[tt.filter](tt.in, monday)

@@ -1,7 +1,9 @@
 package dialogs
 
 import (
+	"regexp"
 	"strings"
+	"time"
 )
 
 // disclosure is which of the four first things were said: that an AI speaks, for which
@@ -21,14 +23,33 @@ var disclosureWords = []struct {
 	words []string
 }{
 	{saidAI, []string{"AI", "ai", "人工智能", "智能助手", "机器人", "robot"}},
-	{saidPurpose, []string{"回访", "通知", "提醒", "问候", "祝福", "祝您", "邀请", "关怀", "售后", "活动", "生日", "care", "invite", "follow"}},
+	{saidPurpose, []string{"回访", "通知", "提醒", "提个醒", "问候", "问个好", "祝福", "祝您", "邀请", "关怀", "售后", "活动", "生日", "care", "invite", "follow"}},
 	{saidRecording, []string{"录音", "record"}},
 }
 
-func disclosureOf(text, brand string) disclosure {
+// englishDisclosures are whole words: there is an ai in wait and again.
+var englishDisclosures = []struct {
+	bit   disclosure
+	words *regexp.Regexp
+}{
+	{saidAI, regexp.MustCompile(`(?i)\b(ai|artificial intelligence|automated|virtual) (assistant|voice|caller|agent|call)\b`)},
+	{saidPurpose, regexp.MustCompile(`(?i)\b(calling (about|to|with|because)|follow(ing)? up|reminder|invit(e|ing|ation)|check(ing)? in|heads[ -]up|survey|greeting|wish(es)?|offer|news)\b`)},
+	{saidRecording, regexp.MustCompile(`(?i)\b(recorded|recording)\b`)},
+}
+
+// disclosureOf finds what a text of a tree discloses.
+func (t *Tree) disclosureOf(text string) disclosure {
 	var d disclosure
-	if brand != "" && strings.Contains(text, brand) {
+	if t.brand != "" && strings.Contains(text, t.brand) {
 		d |= saidBrand
+	}
+	if t.english() {
+		for _, row := range englishDisclosures {
+			if row.words.MatchString(text) {
+				d |= row.bit
+			}
+		}
+		return d
 	}
 	for _, row := range disclosureWords {
 		for _, w := range row.words {
@@ -43,7 +64,11 @@ func disclosureOf(text, brand string) disclosure {
 // sensitiveWords are never spoken, whatever the facts say.
 var sensitiveWords = []string{"怀孕", "孕妇", "流产", "确诊", "病情", "吃药", "服药", "死亡", "病例", "身份证", "银行卡", "验证码", "密码"}
 
-// widest is the text with the longest facts it can carry.
+// englishSensitive are the same, and what a caller may not ask for.
+var englishSensitive = regexp.MustCompile(`(?i)\b(pregnan\w*|miscarriage|diagnos\w*|medication|infected|infections?|death toll|died|deaths|social security|passport|bank (card|account)|credit card|pass(word|code)|pin code)\b`)
+
+// widest is the text with the longest facts it can carry: an English fact takes a word
+// where a Chinese one takes two characters.
 func (s *speech) widest(t *Tree) string {
 	var b strings.Builder
 	for _, seg := range s.segs {
@@ -57,14 +82,32 @@ func (s *speech) widest(t *Tree) string {
 			for _, ref := range seg.value.refs {
 				width += t.factOf(ref).width
 			}
+			if s.english {
+				b.WriteString(strings.TrimRight(strings.Repeat("some ", (width+1)/2), " "))
+				continue
+			}
 			b.WriteString(strings.Repeat("某", width))
 		}
 	}
 	return b.String()
 }
 
-// maxSentence is the longest sentence an ear keeps.
-const maxSentence = 40
+// talkTime is how long a text takes to say, unhurried: 4.5 characters a second, in
+// English 2.5 words.
+func (t *Tree) talkTime(text string) time.Duration {
+	seconds := float64(runes(strings.TrimSpace(text))) / 4.5
+	if t.english() {
+		seconds = float64(len(strings.Fields(text))) / 2.5
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// maxSentence and maxWords are the longest sentence an ear keeps: Chinese characters,
+// English words.
+const (
+	maxSentence = 40
+	maxWords    = 25
+)
 
 // checkLines looks at the words themselves.
 func (p *treeParser) checkLines() {
@@ -120,13 +163,17 @@ func (p *treeParser) checkSpeakable(groups [][]*line) {
 }
 
 func (p *treeParser) checkWords(l *line, text string) {
-	for _, sentence := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("。！？!?；;", r) }) {
+	for _, sentence := range strings.FieldsFunc(text, endsSentence) {
 		if n := runes(strings.TrimSpace(sentence)); n > maxSentence && hasHan(sentence) {
 			p.bad(l.at, "a sentence has %d characters, more than %d", "make two of it", n, maxSentence)
 		}
+		if n := len(strings.Fields(sentence)); n > maxWords && p.t.english() {
+			p.bad(l.at, "a sentence has %d words, more than %d", "make two of it", n, maxWords)
+		}
 	}
-	trimmed := strings.TrimRight(text, " ")
-	if i := strings.IndexAny(trimmed, "？?"); i >= 0 && i < len(trimmed)-len("？") && !strings.HasSuffix(trimmed[:i+1], "?") || strings.Count(trimmed, "？")+strings.Count(trimmed, "?") > 1 {
+	questions := strings.Count(text, "？") + strings.Count(text, "?")
+	last := strings.TrimRight(text, " ")
+	if questions > 1 || questions == 1 && !strings.HasSuffix(last, "？") && !strings.HasSuffix(last, "?") {
 		p.bad(l.at, "a question stands before the end of the line", "ask one thing, and ask it last")
 	}
 	for _, w := range sensitiveWords {
@@ -134,4 +181,35 @@ func (p *treeParser) checkWords(l *line, text string) {
 			p.bad(l.at, "%s is nothing to be said in a call", "leave it out", w)
 		}
 	}
+	if w := englishSensitive.FindString(text); w != "" {
+		p.bad(l.at, "%s is nothing to be said in a call", "leave it out", w)
+	}
 }
+
+func endsSentence(r rune) bool { return strings.ContainsRune("。！？.!?；;", r) }
+
+// checkOpening wants an English call, which speaks with an artificial voice, to begin
+// with its identity, brand and AI, and to name both ways to stop such calls, the word and
+// the key, within two seconds of it: 47 CFR 64.1200(b)(1) and (b)(3).
+func (p *treeParser) checkOpening() {
+	n := p.t.nodes[p.t.start]
+	if !p.t.english() || n == nil {
+		return
+	}
+	for _, l := range n.lines {
+		for _, v := range l.variants {
+			text := v.text.widest(p.t)
+			if first, _, _ := strings.Cut(text, "."); p.t.disclosureOf(first)&(saidAI|saidBrand) != saidAI|saidBrand {
+				p.bad(l.at, "the first sentence does not say that an AI calls, and for whom", "begin like: Hi, this is the AI assistant of {{ brand }}.")
+			}
+			if !stopWord.MatchString(text) || !stopKey.MatchString(text) {
+				p.bad(l.at, "the opening does not say how to stop these calls", "say both ways: To stop these calls, say stop or press nine.")
+			}
+		}
+	}
+}
+
+var (
+	stopWord = regexp.MustCompile(`(?i)\bsay "?stop\b`)
+	stopKey  = regexp.MustCompile(`(?i)\bpress (nine|9)\b`)
+)

@@ -35,10 +35,10 @@ func (t *trees) parse(name string, src []byte) (*dialogs.Tree, error) {
 	return tree, nil
 }
 
-// load reads a tree by file path, or by name from the dialogs folder.
+// load reads a tree by file path, or by name from the dialogs folder: heat, en/heat.
 func (t *trees) load(nameOrFile string) (*dialogs.Tree, []byte, error) {
 	path := nameOrFile
-	if !strings.ContainsAny(path, "/.") {
+	if filepath.Ext(path) == "" {
 		path = filepath.Join(t.dir, nameOrFile+".yaml")
 	}
 	src, err := os.ReadFile(path)
@@ -49,14 +49,19 @@ func (t *trees) load(nameOrFile string) (*dialogs.Tree, []byte, error) {
 	return tree, src, err
 }
 
-// names lists the trees of the folder.
+// names lists the trees of the folder and of the folders of languages in it.
 func (t *trees) names() []string {
-	files, _ := filepath.Glob(filepath.Join(t.dir, "*.yaml"))
-	for i, f := range files {
-		files[i] = strings.TrimSuffix(filepath.Base(f), ".yaml")
+	var names []string
+	for _, pattern := range []string{"*.yaml", "*/*.yaml"} {
+		files, _ := filepath.Glob(filepath.Join(t.dir, pattern))
+		for _, f := range files {
+			if name, err := filepath.Rel(t.dir, strings.TrimSuffix(f, ".yaml")); err == nil {
+				names = append(names, filepath.ToSlash(name))
+			}
+		}
 	}
-	slices.Sort(files)
-	return files
+	slices.Sort(names)
+	return names
 }
 
 // parseFile reads a tree with what it includes from beside it.
