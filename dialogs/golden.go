@@ -55,6 +55,9 @@ func WriteGolden(comment, facts, talk string, o Outcome) []byte {
 	if !o.Callback.IsZero() {
 		outcome += " callback " + o.Callback.Format("2006-01-02 15:04")
 	}
+	for _, k := range sortedKeys(o.Slots) {
+		outcome += " " + k + "=" + o.Slots[k]
+	}
 	return txtar.Format(&txtar.Archive{Comment: []byte(comment), Files: []txtar.File{
 		{Name: "facts.yaml", Data: []byte(facts)},
 		{Name: "conversation", Data: []byte(talk)},
