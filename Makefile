@@ -21,6 +21,8 @@ setup-test:            ## what the tests need: a C compiler for -race, PostgreSQ
 test: setup-test check ## everything, with the race detector, in random order
 	@# One package at a time: calls in real time want the processor to themselves.
 	@CGO_ENABLED=1 go test -race -shuffle=on -p 1 -timeout 15m ./...
+	@# No sequence of events may keep a call from ending or an opt-out from being kept.
+	@go test -run '^$$' -fuzz FuzzSession -fuzztime 30s ./dialogs
 
 check:                 ## gofmt, vet, staticcheck, floors
 	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
