@@ -78,7 +78,7 @@ func (c *call) proceed() {
 		if c.asked == 0 || c.session.Done() {
 			c.hangup("goodbye")
 		}
-	case c.hear.open:
+	case c.hear.open, c.doubt != nil:
 	case then != nil:
 		c.openWindow(then.Timeout)
 	case c.asked == 0:

@@ -49,12 +49,13 @@ type call struct {
 	floor   floor
 	hear    hearing
 	handing *handing // nil while nobody is asked to take the call over
+	doubt   *doubt   // a sentence that waits to be understood
 
 	asked    int  // questions to the house not yet answered
 	refuse   bool // an opt-out whose answer the tree waits for
 	deciding int  // opt-outs the house has not answered
 
-	window, barge, guard, refusal, talk, giveUp, handover *time.Timer
+	window, barge, guard, refusal, talk, giveUp, handover, thinking *time.Timer
 }
 
 func newCall(d *Dialer, j Job, door Door) *call {
@@ -63,7 +64,7 @@ func newCall(d *Dialer, j Job, door Door) *call {
 		inbox: make(chan func(), 8), gone: make(chan struct{}),
 		res:    Result{Attempt: j.Attempt},
 		live:   Live{Attempt: j.Attempt, Masked: j.Masked},
-		window: idle(), barge: idle(), guard: idle(), refusal: idle(), talk: idle(), giveUp: idle(), handover: idle(),
+		window: idle(), barge: idle(), guard: idle(), refusal: idle(), talk: idle(), giveUp: idle(), handover: idle(), thinking: idle(),
 	}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	return c
@@ -81,7 +82,7 @@ func (c *call) close() {
 	close(c.gone)
 	c.stop()
 	c.workers.Wait()
-	for _, t := range []*time.Timer{c.window, c.barge, c.guard, c.refusal, c.talk, c.giveUp, c.handover} {
+	for _, t := range []*time.Timer{c.window, c.barge, c.guard, c.refusal, c.talk, c.giveUp, c.handover, c.thinking} {
 		t.Stop()
 	}
 	if c.live.State != "" {
@@ -134,6 +135,8 @@ func (c *call) run(ctx context.Context) {
 			c.refusalKept(false)
 		case <-c.talk.C:
 			c.talkedOut()
+		case <-c.thinking.C:
+			c.resolve()
 		case <-c.handover.C:
 			c.untold()
 		case <-c.giveUp.C:
@@ -271,6 +274,9 @@ func (c *call) hangup(reason string) {
 	if c.hanging {
 		return
 	}
+	if e, ok := c.undoubted(); ok {
+		c.lastly(e) // what was said counts, whatever we made of it
+	}
 	c.cut()
 	c.hanging = true
 	for _, t := range []*time.Timer{c.window, c.barge, c.guard, c.refusal, c.talk, c.handover} {
@@ -292,6 +298,7 @@ func (c *call) talkedOut() {
 		c.hangup("talk limit")
 		return
 	}
+	c.resolve()
 	c.res.EndedBy = sip.ByTimeout
 	c.talk.Reset(graceAfterLimit)
 	c.tell(dialogs.Event{Kind: dialogs.Timeout}, true)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"warmline/dialogs"
 	"warmline/media"
 	"warmline/sip"
 	"warmline/speech"
@@ -36,6 +37,11 @@ type Dialer struct {
 	Now     func() time.Time  // the world's clock; nil is time.Now
 	Observe func(Live)        // told each change of each call by its goroutine; must not wait
 	Queues  map[string]*Queue // who takes calls over, by the name trees use; nil is nobody
+
+	// Understander is asked what the rules leave open; nil is nobody. It is waited
+	// for as long as Patience, 1.2 s when zero, while the call goes on.
+	Understander dialogs.Understander
+	Patience     time.Duration
 
 	// Line is asked before an agent is called, which takes a second line; nil is
 	// always yes.

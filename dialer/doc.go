@@ -33,6 +33,12 @@
 // says nothing clear is treated as a person. A voice or ears that break end in a
 // call by keys or a hang-up, never in a guessed consent.
 //
+// What the rules leave open an [Dialer.Understander] is asked by a worker, for as long
+// as a pause is natural, [Dialer.Patience]. The tree is told the sentence once, with
+// the answer if there was one; meanwhile everything else goes on, what is said next
+// joins it, and a late answer is dropped. The answer is the name of an intent: what is
+// spoken are lines of the tree and nothing else.
+//
 // # Handing over to a person
 //
 // A tree's transfer asks the agents of a [Queue] in turn. Attended, a second leg

@@ -20,6 +20,9 @@ const (
 // finish closes the media and hears out what is still on its way: somebody who
 // says 不要再打了 and hangs up has said it.
 func (c *call) finish() {
+	if e, ok := c.undoubted(); ok {
+		c.lastly(e)
+	}
 	line, heard := c.cut()
 	ours := c.hanging
 	c.hanging = true

@@ -232,7 +232,16 @@ func (c *call) turn(e dialogs.Event) {
 		line, share := p.current()
 		e.LineID, e.Heard = line.ID, share
 	}
-	c.tell(e, true)
+	if c.doubt != nil {
+		if e.Kind == dialogs.Heard {
+			e.Text = c.joined(e.Text)
+		} else {
+			c.resolve() // a key needs no understanding; what was said before it came first
+		}
+	}
+	if !c.wonder(e) {
+		c.tell(e, true)
+	}
 }
 
 // afterword honours a refusal said over the goodbye: the tree has ended, the

@@ -93,6 +93,12 @@
 // marked ! under everywhere, and opt_out always, is acted on at once; a protected line
 // yields to nothing else; a yes given over the last line is kept until it ends.
 //
+// What the rules leave open an [Understander] may be asked, where there is one: not by the
+// session but by who holds it, with [Session.Doubt]. The answer comes with the sentence
+// (Event.Understood), so the journal has it and a replay asks nobody. It is believed only
+// where the rules found nothing, never against a refusal, and as a yes to the ask or to
+// identity only when it is sure. It names an intent; a word of its own is never spoken.
+//
 // # How a session runs
 //
 //	Start       → say… listen

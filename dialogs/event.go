@@ -91,6 +91,11 @@ type Event struct {
 	LineID string
 	Heard  float64
 	Now    time.Time
+
+	// Understood is what an Understander made of Text, when it was asked and answered in
+	// time; Step weighs it. A replay finds it here and asks nobody.
+	Understood string  `json:",omitempty"`
+	Confidence float64 `json:",omitempty"`
 }
 
 // Ledger is what this person heard within the cool-down: line IDs and hooks.

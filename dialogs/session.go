@@ -39,6 +39,7 @@ type Session struct {
 	steps     int
 	disclosed disclosure
 	out       Outcome
+	private   []string // words of this person's facts that must not leave the house
 	journal   []JournalEntry
 }
 
@@ -74,6 +75,7 @@ func (t *Tree) Start(id string, f Facts, l Ledger) (*Session, []Action) {
 		s.person = p
 	}
 	s.careOnly, _ = f["care_only"].(bool)
+	s.private = privateWords(f)
 	s.env = t.settle(f, now)
 	for _, later := range []string{"member", "heard", "optout"} {
 		delete(s.env, later) // only events set these

@@ -57,7 +57,7 @@ func (s *Session) step(e Event) {
 	case Key:
 		s.key(e.Key)
 	case Heard:
-		s.hear(e.Text)
+		s.hear(e.Text, Reading{e.Understood, e.Confidence})
 	}
 }
 
@@ -132,7 +132,7 @@ func (s *Session) played(e Event) {
 		s.phase = listening
 		if text := s.unheeded; text != "" {
 			s.unheeded = ""
-			s.hear(text)
+			s.hear(text, Reading{})
 		}
 	}
 }
@@ -173,8 +173,8 @@ func (s *Session) key(k string) {
 	s.turn(name)
 }
 
-func (s *Session) hear(text string) {
-	in := s.t.understand(s.n, text, s.clock)
+func (s *Session) hear(text string, r Reading) {
+	in := s.weigh(s.t.understand(s.n, text, s.clock), text, r)
 	if heard, ok := s.env["heard"].(map[string]any); ok {
 		delete(heard, "time")
 	}
