@@ -30,7 +30,7 @@ func (p *treeParser) check(root *val) {
 	p.checkReach()
 	p.checkPaths()
 	if len(p.problems) == 0 {
-		if talk := t.longestTalk(); talk > t.limits.Talk {
+		if talk, _ := t.longestTalk(); talk > t.limits.Talk {
 			at := root.get("limits")
 			if at == nil {
 				at = root
@@ -268,38 +268,4 @@ func (p *treeParser) checkFacts() {
 			p.bad(t.facts[group].at, "%s is declared but no line uses it", "take it out of facts", group)
 		}
 	}
-}
-
-// longestTalk is how long the bot speaks in the longest conversation it can have
-// without detours.
-func (t *Tree) longestTalk() time.Duration {
-	memo := map[[2]any]time.Duration{}
-	var longest func(name string, turns, hops int) time.Duration
-	longest = func(name string, turns, hops int) time.Duration {
-		if turns < 0 || hops > maxHops {
-			return 0
-		}
-		key := [2]any{name, turns}
-		if d, ok := memo[key]; ok {
-			return d
-		}
-		memo[key] = 0
-		n := t.nodes[name]
-		var best, widest time.Duration
-		for _, e := range n.edges() {
-			left := turns
-			if e.turn {
-				left--
-			}
-			best = max(best, longest(e.to, left, hops+1))
-		}
-		for _, l := range n.lines {
-			for _, v := range l.variants {
-				widest = max(widest, t.talkTime(v.text.widest(t)))
-			}
-		}
-		memo[key] = widest + best
-		return widest + best
-	}
-	return longest(t.start, t.limits.Turns, 0)
 }

@@ -65,3 +65,26 @@ func TestLoadRefusesInEnglish(t *testing.T) {
 		})
 	}
 }
+
+func TestReadabilityTellsHowATreeSounds(t *testing.T) {
+	for _, tt := range []struct {
+		tree           string
+		talk, pause    time.Duration
+		longest        int
+		sentence, ends string
+	}{
+		{"heat", 75 * time.Second, 6 * time.Second, maxSentence, "您", "goodbye"},
+		{"en/heat", 75 * time.Second, 6 * time.Second, maxWords, "Sugar Plum", "goodbye"},
+	} {
+		r := loadTree(t, tt.tree).Readability()
+		if r.Talk <= 20*time.Second || r.Talk > tt.talk || r.FirstPause <= 0 || r.FirstPause > tt.pause {
+			t.Errorf("%s talks %s and pauses after %s", tt.tree, r.Talk, r.FirstPause)
+		}
+		if r.Longest > tt.longest || r.Mean >= float64(r.Longest) || r.Mean < 2 || !strings.Contains(r.Sentence, tt.sentence) {
+			t.Errorf("%s: longest %d, mean %.1f: %s", tt.tree, r.Longest, r.Mean, r.Sentence)
+		}
+		if len(r.Path) < 5 || r.Path[0] != "hello" || r.Path[len(r.Path)-1] != tt.ends {
+			t.Errorf("%s: the longest conversation goes %v", tt.tree, r.Path)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package dialogs
 import (
 	"regexp"
 	"strings"
-	"time"
 )
 
 // disclosure is which of the four first things were said: that an AI speaks, for which
@@ -90,16 +89,6 @@ func (s *speech) widest(t *Tree) string {
 		}
 	}
 	return b.String()
-}
-
-// talkTime is how long a text takes to say, unhurried: 4.5 characters a second, in
-// English 2.5 words.
-func (t *Tree) talkTime(text string) time.Duration {
-	seconds := float64(runes(strings.TrimSpace(text))) / 4.5
-	if t.english() {
-		seconds = float64(len(strings.Fields(text))) / 2.5
-	}
-	return time.Duration(seconds * float64(time.Second))
 }
 
 // maxSentence and maxWords are the longest sentence an ear keeps: Chinese characters,

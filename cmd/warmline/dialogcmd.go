@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 	"time"
@@ -27,13 +28,14 @@ type dialogCmd struct {
 }
 
 type dialogLintCmd struct {
-	Files []string `arg:"" help:"Dialog trees."`
-	JSON  bool     `help:"One JSON object."`
+	Files  []string `arg:"" help:"Dialog trees."`
+	Report bool     `help:"Also tell how each tree reads aloud: the most it talks, its first pause, its sentences."`
+	JSON   bool     `help:"One JSON object."`
 }
 
 // Help shows an example.
 func (dialogLintCmd) Help() string {
-	return "Example:\n\n  warmline dialog lint examples/dialogs/*.yaml\n\nExit code 1 when there is a problem."
+	return "Examples:\n\n  warmline dialog lint examples/dialogs/*.yaml\n  warmline dialog lint --report mytree.yaml\n\nExit code 1 when there is a problem."
 }
 
 type problemLine struct {
@@ -44,13 +46,43 @@ type problemLine struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
+// readability is how one tree reads aloud.
+type readability struct {
+	File              string   `json:"file"`
+	TalkSeconds       float64  `json:"talk_seconds"`
+	Path              []string `json:"path"`
+	FirstPauseSeconds float64  `json:"first_pause_seconds"`
+	Sentences         int      `json:"sentences"`
+	Mean              float64  `json:"mean"`
+	Longest           int      `json:"longest"`
+	Unit              string   `json:"unit"`
+	Sentence          string   `json:"sentence"`
+}
+
+func readAloud(file string, t *dialogs.Tree) readability {
+	r, unit := t.Readability(), "characters"
+	if strings.HasPrefix(t.Language(), "en") {
+		unit = "words"
+	}
+	tenth := func(f float64) float64 { return math.Round(f*10) / 10 }
+	return readability{file, tenth(r.Talk.Seconds()), r.Path, tenth(r.FirstPause.Seconds()), r.Sentences, tenth(r.Mean), r.Longest, unit, r.Sentence}
+}
+
 // Run lints.
 func (c *dialogLintCmd) Run(a *app) error {
-	found := []problemLine{}
+	found, reports := []problemLine{}, []readability{}
 	for _, f := range c.Files {
 		var problems dialogs.Problems
-		if _, err := parseFile(f); err != nil && !errors.As(err, &problems) {
+		tree, err := parseFile(f)
+		if err != nil && !errors.As(err, &problems) {
 			return err
+		}
+		if err == nil && c.Report {
+			r := readAloud(f, tree)
+			if reports = append(reports, r); !c.JSON {
+				a.printf("%s: talks at most %gs (%s), pauses first after %gs; %d sentences, mean %g, longest %d %s: %s\n",
+					f, r.TalkSeconds, strings.Join(r.Path, " → "), r.FirstPauseSeconds, r.Sentences, r.Mean, r.Longest, r.Unit, r.Sentence)
+			}
 		}
 		for _, p := range problems {
 			p.File = filepath.Join(filepath.Dir(f), p.File)
@@ -61,7 +93,11 @@ func (c *dialogLintCmd) Run(a *app) error {
 		}
 	}
 	if c.JSON {
-		if err := a.json(map[string]any{"files": len(c.Files), "problems": found}); err != nil {
+		answer := map[string]any{"files": len(c.Files), "problems": found}
+		if c.Report {
+			answer["reports"] = reports
+		}
+		if err := a.json(answer); err != nil {
 			return err
 		}
 	} else if len(found) == 0 {
