@@ -62,6 +62,8 @@ type dialogSchemaCmd struct{}
 func (dialogSchemaCmd) Help() string {
 	return `A JSON Schema of the tree language, for editors that complete and check while you type.
 
+Example:
+
   warmline dialog schema > tree.schema.json
 
 In VS Code with a YAML extension, begin a tree with:
@@ -125,6 +127,8 @@ type dialogTestCmd struct {
 func (dialogTestCmd) Help() string {
 	return `Plays conversations that were kept as files (facts, what the customer says, what the
 bot must say, the outcome) and shows where one goes another way.
+
+Example:
 
   warmline dialog test examples/dialogs/winter-care.yaml
   warmline dialog chat mytree.yaml --facts facts.yaml --keep testdata/mytree-yes.txtar
@@ -220,6 +224,8 @@ type dialogSayCmd struct {
 func (dialogSayCmd) Help() string {
 	return `Voices the line a node says with these facts, as it would sound on the phone.
 
+Example:
+
   warmline dialog say examples/dialogs/winter-care.yaml care --facts examples/facts.yaml -o care.wav`
 }
 
@@ -281,6 +287,8 @@ func (dialogReplayCmd) Help() string {
 	return `Steps a call's journal through its tree again and shows the first difference; there
 is none while tree and program are those that held the call. With --against it shows
 what a new version would have done.
+
+Example:
 
   warmline dialog replay 7b0c… --against new.yaml
 
@@ -385,6 +393,8 @@ type dialogExportCmd struct {
 func (dialogExportCmd) Help() string {
 	return `Writes a tree as a 话术表: 环节, 条件, 话术, 客户回答, 下一步, 标签. «dialog import» brings it back.
 
+Example:
+
   warmline dialog export examples/dialogs/winter-care.yaml -o winter.xlsx`
 }
 
@@ -452,6 +462,8 @@ type dialogImportCmd struct {
 // Help shows an example.
 func (dialogImportCmd) Help() string {
 	return `Reads a 话术表 into a tree and checks it; what is wrong is told by its cell.
+
+Example:
 
   warmline dialog import winter.xlsx -o winter.yaml
 
