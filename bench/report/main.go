@@ -2,8 +2,8 @@
 // prints one table and writes docs/limits.md. It ends with 0 also when a target
 // was missed or the machine was too noisy: the table says so.
 //
-// The programs setup, talk, floor, farend, plateau and warmline are looked for
-// beside this one; `make bench` builds all of them.
+// The programs setup, talk, floor, farend, plateau, peers and warmline are looked
+// for beside this one; `make bench` builds all of them.
 package main
 
 import (
@@ -41,12 +41,14 @@ func steps(quick bool) []step {
 			{"Setting calls up", 3 * time.Minute, []string{"setup", "-seconds", "3", "-turns", "1"}},
 			{"Talking", 2 * time.Minute, []string{"talk", "-calls", "100", "-variants", "0", "-windows", "2", "-turns", "1"}},
 			{"Memory, and what is left behind", 3 * time.Minute, []string{"plateau", "-calls", "100", "-after", "500", "-quiet", "5s"}},
+			{besidePeers, time.Minute, []string{"peers", "-calls", "50", "-most", "100", "-step", "50", "-windows", "2", "-looks", "1"}},
 		}
 	}
 	return []step{
 		{"Setting calls up", 6 * time.Minute, []string{"setup", "-rates", "1000,400,50", "-seconds", "10"}},
 		{"Talking", 6 * time.Minute, []string{"talk", "-windows", "6", "-turns", "4"}},
 		{"Memory, and what is left behind", 3 * time.Minute, []string{"plateau"}},
+		{besidePeers, 3 * time.Minute, []string{"peers"}},
 	}
 }
 

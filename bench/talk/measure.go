@@ -1,78 +1,16 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"syscall"
 
 	"warmline/bench"
 )
-
-// A child is one of the measured processes and the lines between us.
-type child struct {
-	name string
-	cmd  *exec.Cmd
-	in   io.WriteCloser
-	out  *bufio.Scanner
-}
-
-// start runs a program that dies with us. The caller's thread must stay the same:
-// the kernel ends the child with the thread that started it.
-func start(name, program string, args ...string) (*child, error) {
-	c := &child{name: name, cmd: exec.Command(program, args...)}
-	c.cmd.Stderr = os.Stderr
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	in, err := c.cmd.StdinPipe()
-	if err != nil {
-		return nil, fmt.Errorf("starting %s: %w", name, err)
-	}
-	out, err := c.cmd.StdoutPipe()
-	if err != nil {
-		return nil, fmt.Errorf("starting %s: %w", name, err)
-	}
-	if err := c.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting %s (make bench builds it): %w", name, err)
-	}
-	c.in, c.out = in, bufio.NewScanner(out)
-	c.out.Buffer(nil, 1<<20)
-	return c, nil
-}
-
-// tell sends one line.
-func (c *child) tell(line string) error {
-	if _, err := io.WriteString(c.in, line+"\n"); err != nil {
-		return fmt.Errorf("telling %s %.40q: %w", c.name, line, err)
-	}
-	return nil
-}
-
-// hear reads one line into v.
-func (c *child) hear(v any) error {
-	if !c.out.Scan() {
-		return fmt.Errorf("%s ended early: %w", c.name, errors.Join(c.out.Err(), c.cmd.Wait()))
-	}
-	if err := json.Unmarshal(c.out.Bytes(), v); err != nil {
-		return fmt.Errorf("reading %.60q from %s: %w", c.out.Text(), c.name, err)
-	}
-	return nil
-}
-
-// end closes the child's input and waits for it.
-func (c *child) end() error {
-	_ = c.in.Close() // a child that has gone is told so by Wait
-	if err := c.cmd.Wait(); err != nil {
-		return fmt.Errorf("ending %s: %w", c.name, err)
-	}
-	return nil
-}
 
 // A series is all that one variant, or the floor, was.
 type series struct {
@@ -114,27 +52,27 @@ func measure(p plan, n int, variants []string) (f *findings, err error) {
 	}
 	beside := func(name string) string { return filepath.Join(filepath.Dir(self), name) }
 	calls, core := strconv.Itoa(n), strconv.Itoa(p.core)
-	far, err := start("far end", beside("farend"), "-n", calls, "-core", strconv.Itoa(p.farCore))
+	far, err := bench.Start("far end", beside("farend"), "-n", calls, "-core", strconv.Itoa(p.farCore))
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, far.end()) }()
+	defer func() { err = errors.Join(err, far.End()) }()
 	var ports json.RawMessage
-	if err := far.hear(&ports); err != nil {
+	if err := far.Hear(&ports); err != nil {
 		return nil, err
 	}
-	floor, err := start("floor", beside("floor"), "-n", calls, "-core", core)
+	floor, err := bench.Start("floor", beside("floor"), "-n", calls, "-core", core)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, floor.end()) }()
-	our, err := start("ours", self, "ours", "-n", calls, "-core", core)
+	defer func() { err = errors.Join(err, floor.End()) }()
+	our, err := bench.Start("ours", self, "ours", "-n", calls, "-core", core)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, our.end()) }()
-	for _, c := range []*child{floor, our} {
-		if err := c.tell(string(ports)); err != nil {
+	defer func() { err = errors.Join(err, our.End()) }()
+	for _, c := range []*bench.Child{floor, our} {
+		if err := c.Tell(string(ports)); err != nil {
 			return nil, err
 		}
 	}
@@ -161,8 +99,8 @@ func (f *findings) enough() bool {
 }
 
 // turn is one turn of the floor and of each variant.
-func (f *findings) turn(p plan, far, floor, our *child) error {
-	if err := floor.tell(fmt.Sprintf("run %d %d", p.settle, p.windows)); err != nil {
+func (f *findings) turn(p plan, far, floor, our *bench.Child) error {
+	if err := floor.Tell(fmt.Sprintf("run %d %d", p.settle, p.windows)); err != nil {
 		return err
 	}
 	windows, err := hearWindows(floor, p.windows)
@@ -171,7 +109,7 @@ func (f *findings) turn(p plan, far, floor, our *child) error {
 	}
 	f.floor.add(windows, bench.Window.GoodFloor)
 	var done json.RawMessage
-	if err := floor.hear(&done); err != nil {
+	if err := floor.Hear(&done); err != nil {
 		return err
 	}
 	for _, v := range f.variants {
@@ -180,7 +118,7 @@ func (f *findings) turn(p plan, far, floor, our *child) error {
 		if err != nil {
 			return err
 		}
-		if err := our.tell(fmt.Sprintf("run %s %d %d", v, p.settle, p.windows)); err != nil {
+		if err := our.Tell(fmt.Sprintf("run %s %d %d", v, p.settle, p.windows)); err != nil {
 			return err
 		}
 		if windows, err = hearWindows(our, p.windows); err != nil {
@@ -188,7 +126,7 @@ func (f *findings) turn(p plan, far, floor, our *child) error {
 		}
 		s.add(windows, bench.Window.Good)
 		var end Turn
-		if err := our.hear(&end); err != nil {
+		if err := our.Hear(&end); err != nil {
 			return err
 		}
 		after, err := count(far)
@@ -203,10 +141,10 @@ func (f *findings) turn(p plan, far, floor, our *child) error {
 	return nil
 }
 
-func hearWindows(c *child, n int) ([]bench.Window, error) {
+func hearWindows(c *bench.Child, n int) ([]bench.Window, error) {
 	windows := make([]bench.Window, n)
 	for i := range windows {
-		if err := c.hear(&windows[i]); err != nil {
+		if err := c.Hear(&windows[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -216,13 +154,13 @@ func hearWindows(c *child, n int) ([]bench.Window, error) {
 // count asks the far end how many packets it has taken; it answers after the
 // round of its wheel in which it was asked, so nothing is on the way any more
 // when the one before last speaks.
-func count(far *child) (uint64, error) {
+func count(far *bench.Child) (uint64, error) {
 	var c struct{ In uint64 }
 	for range 3 {
-		if err := far.tell(""); err != nil {
+		if err := far.Tell(""); err != nil {
 			return 0, err
 		}
-		if err := far.hear(&c); err != nil {
+		if err := far.Hear(&c); err != nil {
 			return 0, err
 		}
 	}

@@ -86,7 +86,11 @@ func (o *speaker) run(variant string, settle time.Duration, windows int) error {
 	}
 	time.Sleep(settle)
 	for range windows {
-		if err := o.window(); err != nil {
+		w, err := bench.Watch(o.engine)
+		if err != nil {
+			return err
+		}
+		if err := o.out.Encode(w); err != nil {
 			return err
 		}
 	}
@@ -132,30 +136,6 @@ func answer(port int) []byte {
 		fmt.Sprintf("m=audio %d RTP/AVP 8 101", port), "a=rtpmap:8 PCMA/8000", "a=rtpmap:101 telephone-event/8000",
 		"a=fmtp:101 0-15", "a=ptime:20", "a=sendrecv", ""}, "\r\n"))
 }
-
-// window is one second of this process.
-func (o *speaker) window() error {
-	late, stats := o.engine.Lateness(), o.engine.Stats()
-	at, cpu := time.Now(), bench.CPU()
-	ticks, err := bench.ReadTicks()
-	if err != nil {
-		return err
-	}
-	time.Sleep(time.Second)
-	w := bench.Window{Seconds: time.Since(at).Seconds(), CPU: (bench.CPU() - cpu).Seconds()}
-	now, after := o.engine.Stats(), o.engine.Lateness()
-	after.Sub(&late)
-	w.Out, w.In, w.Skipped = now.Sent-stats.Sent, now.Received-stats.Received, now.Skipped-stats.Skipped
-	read, err := bench.ReadTicks()
-	if err != nil {
-		return err
-	}
-	w.Steal = bench.Stolen(ticks, read)
-	w.Late50, w.Late99, w.Late999 = us(after.Percentile(0.5)), us(after.Percentile(0.99)), us(after.Percentile(0.999))
-	return o.out.Encode(w)
-}
-
-func us(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
 // memory is Go's live heap and stacks, and the resident set, in bytes.
 func memory() (heap, resident float64) {
