@@ -6,10 +6,12 @@ import "time"
 // agreed, what goes out, what comes in. No lock guards it; other goroutines reach it
 // by commands to the shard.
 type flow struct {
-	live     bool  // a description has been accepted
-	timedOut bool  // told
-	visits   uint8 // goes round
-	eager    uint8 // visits that still take all there is
+	live     bool   // a description has been accepted
+	timedOut bool   // told
+	visits   uint8  // goes round
+	eager    uint8  // visits that still take all there is
+	lack     uint8  // visits in a row that found no packet
+	usual    format // of the last audio taken, or noType
 
 	out    header // the next packet's
 	player player
@@ -22,12 +24,12 @@ type flow struct {
 	patience        time.Duration // how long a silence may last that began with a packet
 	packets, octets uint64
 
-	latch latch
-	heard reception
 	keys  keypad
-	dial  dialling // keys being pressed by us
+	heard reception
+	latch latch
 	terms terms
 	rtcp  control
+	dial  dialling // keys being pressed by us
 
 	drops   Drops
 	known   uint64 // of the drops, by the shard
@@ -40,12 +42,15 @@ type flow struct {
 // the rest of it is thrown away.
 const drain = 16
 
-// How many visits look for all there is after one that did not find one packet,
-// and which visit does so anyway: a third of a second is no delay that lasts.
+// How many visits look for all there is after one that found more than was due,
+// and which visit does so anyway: two thirds of a second are no delay that lasts.
 const (
 	eagerVisits = 8
-	eagerAnyway = 16
+	eagerAnyway = 32
 )
+
+// noType is no payload type: those have seven bits.
+const noType = 0xFF
 
 // quietAfter is when a tap starts to hear silence.
 const quietAfter = 100 * time.Millisecond
@@ -70,12 +75,14 @@ func (f *flow) ear() *reorder {
 }
 
 // receive takes what has come. As one packet comes while one is sent, one is
-// looked for; more only when there is a reason to: the last visit found none (two
-// may be here now) or several, this packet is no plain audio of the call (what
-// waits behind it may be), or it is time to look whether their clock is faster.
+// looked for; more only when there is a reason to: the last visits found none (it
+// may be here now, too) or more than was due, this packet is no plain audio of the
+// call (what waits behind it may be), or it is time to look whether their clock is
+// faster.
 func (l *Leg) receive(s *shard, now time.Duration) {
 	f := &l.flow
-	found, taken, enough := 0, uint64(0), 1
+	found, taken, due := 0, uint64(0), 1+int(f.lack)
+	enough := due
 	if f.visits++; f.eager > 0 || f.visits%eagerAnyway == 0 {
 		enough = drain
 		f.eager = max(f.eager, 1) - 1
@@ -92,18 +99,21 @@ func (l *Leg) receive(s *shard, now time.Duration) {
 		}
 		if l.intake(s.in[:n], from, now, came) {
 			taken++
-			if s.in[1]&0x7F == uint8(f.terms.codec) {
+			if s.in[1]&0x7F == f.usual.pt {
 				continue
 			}
 		}
 		enough = drain
 	}
-	if found != 1 {
-		f.eager = eagerVisits
+	switch {
+	case found == 0:
+		f.lack = min(f.lack+1, drain-1)
+	case found > due:
+		f.eager, f.lack = eagerVisits, 0
+	default:
+		f.lack = 0
 	}
-	if taken > 0 {
-		s.received.Add(taken)
-	}
+	s.taken += taken
 	if enough > 1 { // nothing is dropped otherwise
 		drops := f.drops.total()
 		s.dropped.Add(drops - f.known)
@@ -185,7 +195,7 @@ func (l *Leg) send(s *shard, packet []byte) {
 	}
 	f.packets++
 	f.octets += uint64(size)
-	s.sent.Add(1)
+	s.given++
 }
 
 // frame writes the next audio and tells when a play is over.
@@ -244,6 +254,7 @@ func (l *Leg) adopt(t terms, g *guard, now time.Duration) {
 		f.out.marker = true
 	}
 	f.terms, f.live, f.guard = t, true, g
+	f.usual = format{pt: noType}
 	f.out.pt = t.pt
 	f.waitFrom, f.timedOut, f.patience = now, false, l.config.Timeout
 	switch {

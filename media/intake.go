@@ -29,10 +29,12 @@ func (l *Leg) intake(b []byte, from netip.AddrPort, now, came time.Duration) boo
 		f.drops.Malformed++
 		return false
 	}
-	codec, kind, ok := f.terms.hears(h.pt)
-	if !ok {
-		f.drops.Type++
-		return false
+	codec, kind := f.usual.codec, audioPayload
+	if h.pt != f.usual.pt {
+		if codec, kind, ok = f.terms.hears(h.pt); !ok {
+			f.drops.Type++
+			return false
+		}
 	}
 	if !f.latch.admit(from, h, now) {
 		f.drops.Foreign++
@@ -54,6 +56,7 @@ func (l *Leg) intake(b []byte, from netip.AddrPort, now, came time.Duration) boo
 	l.taken(now)
 	switch kind {
 	case audioPayload:
+		f.usual = format{h.pt, codec}
 		if came != 0 {
 			f.heard.time(h.ts, came)
 		}

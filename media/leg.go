@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 // A Leg is the audio of one call. Its methods may be called from any goroutine;
@@ -19,6 +20,7 @@ type Leg struct {
 	phase   int
 	gone    bool
 	rtp     Packets
+	socket  unsafe.Pointer // what rtp points to, if that is to be fetched before a visit
 	playing atomic.Pointer[playlist]
 	flow    flow
 
@@ -44,6 +46,9 @@ type Leg struct {
 func newLeg(e *Engine, c LegConfig, port int, rtp, rtcp Packets) *Leg {
 	start, session := random64(), random64()
 	l := &Leg{engine: e, shard: e.emptiest(), config: c, port: port, rtp: rtp, rtcp: rtcp}
+	if r, ok := rtp.(interface{ memory() unsafe.Pointer }); ok {
+		l.socket = r.memory()
+	}
 	l.mail.ch = make(chan Event, eventRoom)
 	// o= numbers stay below 2^62: some parsers use signed 64 bit.
 	l.local = description{host: e.public, port: port, session: session >> 2, version: session >> 34}

@@ -93,15 +93,15 @@ func static(codecs []Codec) []format {
 
 // terms are what both sides have agreed to; immutable once made.
 type terms struct {
-	codec      Codec    // what we send
-	pt         uint8    // as what: a number of theirs
-	takes      []format // what we take: our numbers and theirs
+	codec      Codec // what we send
+	pt         uint8 // as what: a number of theirs
+	mux        bool  // RTCP comes and goes on the RTP port (RFC 5761)
+	dir        Direction
+	ptime      int      // milliseconds of what we send
 	eventIn    [2]int   // telephone-event types we take: ours and theirs; -1 for none. Theirs is what we press with
+	takes      []format // what we take: our numbers and theirs
 	remote     netip.AddrPort
 	remoteRTCP netip.AddrPort
-	mux        bool // RTCP comes and goes on the RTP port (RFC 5761)
-	dir        Direction
-	ptime      int // milliseconds of what we send
 
 	sendKey, hearKey *keying // nil is in the clear
 }

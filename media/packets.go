@@ -10,8 +10,8 @@ import (
 // Production uses raw UDP; tests use memory and virtual time (mediatest.Network).
 type Packets interface {
 	// Receive copies the next datagram to b; ok is false when none is waiting. Now
-	// and then, at least with every fourth, it says when the datagram came: that may
-	// cost a system call, and jitter needs no more. Otherwise at is zero.
+	// and then, at least with every sixteenth, it says when the datagram came: that
+	// may cost a system call, and jitter needs no more. Otherwise at is zero.
 	Receive(b []byte) (n int, from netip.AddrPort, at time.Time, ok bool)
 	// Send hands one datagram over; a full buffer is an error, never a wait.
 	Send(b []byte, to netip.AddrPort) error

@@ -33,7 +33,7 @@ type rawUDP struct {
 }
 
 // stampEvery is how many datagrams share one question for the time of arrival.
-const stampEvery = 4
+const stampEvery = 16
 
 // listenUDP binds a raw socket at the address.
 func listenUDP(at netip.AddrPort) (Packets, error) {
@@ -131,6 +131,9 @@ func (u *rawUDP) aim(to netip.AddrPort) {
 	u.aimed = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: networkOrder(to.Port()), Addr: to.Addr().As16()}
 	u.aimedSize = unix.SizeofSockaddrInet6
 }
+
+// memory is what a visit reads.
+func (u *rawUDP) memory() unsafe.Pointer { return unsafe.Pointer(u) }
 
 func (u *rawUDP) Close() error { return unix.Close(u.fd) }
 

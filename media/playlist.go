@@ -48,15 +48,27 @@ func (p *playlist) played(sent int) Event {
 
 // A player is the shard's place in a playlist.
 type player struct {
-	list *playlist // nil when nothing plays
-	clip int
-	at   int // bytes into the clip
-	sent int // bytes of the list sent
+	list  *playlist // nil when nothing plays
+	ready []byte    // what is left of the clip, encoded, if that is known
+	codec Codec     // of ready
+	clip  int
+	at    int // bytes into the clip
+	sent  int // bytes of the list sent
 }
 
 // fill writes the next bytes of the list to b, silence after its end, and tells
 // whether the list is over with them.
 func (p *player) fill(b []byte, codec Codec) (over bool) {
+	if len(p.ready) <= len(b) || p.codec != codec {
+		return p.change(b, codec)
+	}
+	n := copy(b, p.ready)
+	p.ready, p.at, p.sent = p.ready[n:], p.at+n, p.sent+n
+	return false
+}
+
+// change is fill where a clip ends or begins, or is not encoded yet.
+func (p *player) change(b []byte, codec Codec) (over bool) {
 	n := 0
 	for n < len(b) && p.clip < len(p.list.clips) {
 		clip := p.list.clips[p.clip]
@@ -73,13 +85,22 @@ func (p *player) fill(b []byte, codec Codec) (over bool) {
 	}
 	p.sent += n
 	hush(b[n:], codec)
+	p.ready, p.codec = nil, codec
+	if p.clip < len(p.list.clips) {
+		if form := p.list.clips[p.clip].bytes(codec); form != nil {
+			p.ready = form[p.at:]
+		}
+	}
 	return p.sent >= p.list.total
 }
 
 // hush fills b with silence.
 func hush(b []byte, codec Codec) {
-	silence := codec.silence()
-	for i := range b {
-		b[i] = silence
+	if len(b) == 0 {
+		return
+	}
+	b[0] = codec.silence()
+	for n := 1; n < len(b); n *= 2 {
+		copy(b[n:], b[:n])
 	}
 }

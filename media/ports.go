@@ -94,7 +94,7 @@ func bindPair(ip netip.Addr, port int, listen ListenFunc) (rtp, rtcp Packets, er
 		return nil, nil, err
 	}
 	if r, ok := rtcp.(interface{ stampAll() }); ok {
-		r.stampAll() // round trips are measured by it, and it is looked at but once a second
+		r.stampAll() // round trips are measured by it, and it is looked at but every three seconds
 	}
 	return rtp, rtcp, nil
 }

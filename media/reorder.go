@@ -74,6 +74,12 @@ func (r *reorder) packet(h header, codec Codec, payload []byte) {
 		}
 		return
 	}
+	if ahead == 0 && r.held == 0 { // nothing to put in order
+		r.gap(h.ts)
+		r.play(codec, payload)
+		r.visits, r.next, r.ts = 0, h.seq+1, h.ts+uint32(len(payload))
+		return
+	}
 	slot := &r.slots[h.seq%reorderSlots]
 	if slot.used {
 		return

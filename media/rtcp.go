@@ -11,7 +11,7 @@ import (
 
 const (
 	rtcpInterval = 5 * time.Second // RFC 3550 §6.2, halved to one and a half by chance
-	rtcpPoll     = time.Second     // how often the RTCP socket is looked at
+	rtcpPoll     = 3 * time.Second // how often the RTCP socket is looked at
 	rtcpDrain    = 4               // datagrams taken per look
 	ntpEpoch     = 2208988800      // seconds from 1900 to 1970
 )
@@ -136,7 +136,7 @@ func ntpTime(t time.Time) uint64 {
 	return seconds<<32 | uint64(t.Nanosecond())<<32/1e9
 }
 
-// control looks at the RTCP socket once a second and reports every five.
+// control looks at the RTCP socket every three seconds and reports every five.
 func (l *Leg) control(s *shard, now time.Duration) {
 	f := &l.flow
 	if now >= f.rtcp.poll {

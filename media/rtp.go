@@ -13,11 +13,11 @@ type header struct {
 
 // put writes the header to the first 12 bytes of b.
 func (h header) put(b []byte) {
-	b[0], b[1] = 2<<6, h.pt
+	first := 2<<30 | uint32(h.pt)<<16 | uint32(h.seq)
 	if h.marker {
-		b[1] |= 0x80
+		first |= 1 << 23
 	}
-	binary.BigEndian.PutUint16(b[2:], h.seq)
+	binary.BigEndian.PutUint32(b, first)
 	binary.BigEndian.PutUint32(b[4:], h.ts)
 	binary.BigEndian.PutUint32(b[8:], h.ssrc)
 }

@@ -28,6 +28,8 @@ type shard struct {
 	in  [maxDatagram]byte
 	out [rtpHeaderSize + maxPayload + maxTag]byte
 
+	taken, given uint64 // packets of this turn, which received and sent are told at its end
+
 	load                             atomic.Int64 // legs, for placing
 	sent, received, dropped, skipped atomic.Uint64
 	log                              logbook
@@ -98,13 +100,20 @@ func (s *shard) between() bool {
 	}
 }
 
-// turn visits everybody in the current slot and moves on by one.
+// turn visits everybody in the current slot and moves on by one. What a visit needs
+// of a leg is on its way from memory while the legs before it are visited.
 func (s *shard) turn() {
 	slot := &s.wheel[s.tick%wheelSlots]
 	leg := slot.empty()
 	due := s.start + time.Duration(s.tick)*tickTime
 	for leg != nil {
 		next := leg.after
+		if next != nil {
+			prefetch(next.socket, socketLines)
+			if next.after != nil {
+				next.after.prefetch()
+			}
+		}
 		leg.after = nil
 		switch {
 		case leg.gone:
@@ -116,6 +125,9 @@ func (s *shard) turn() {
 		}
 		leg = next
 	}
+	s.sent.Add(s.given)
+	s.received.Add(s.taken)
+	s.given, s.taken = 0, 0
 	s.tick++
 }
 

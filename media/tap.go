@@ -72,9 +72,8 @@ func (t *Tap) Dropped() uint64 { return t.dropped.Load() }
 func (t *Tap) take(pcm []int16) int {
 	read := t.read.Load()
 	n := min(int(t.written.Load()-read), len(pcm)) / frameSamples * frameSamples
-	for i := range n {
-		pcm[i] = t.ring[(read+uint64(i))%tapSize]
-	}
+	first := copy(pcm[:n], t.ring[read%tapSize:])
+	copy(pcm[first:n], t.ring[:])
 	t.read.Store(read + uint64(n))
 	return n
 }
@@ -83,11 +82,12 @@ func (t *Tap) take(pcm []int16) int {
 func (t *Tap) write(pcm []int16) {
 	written, read := t.written.Load(), t.read.Load()
 	n := min(len(pcm), tapSize-int(written-read))
-	for i, s := range pcm[:n] {
-		t.ring[(written+uint64(i))%tapSize] = s
-	}
+	first := copy(t.ring[written%tapSize:], pcm[:n])
+	copy(t.ring[:], pcm[first:n])
 	t.written.Store(written + uint64(n))
-	t.dropped.Add(uint64(len(pcm) - n))
+	if n < len(pcm) {
+		t.dropped.Add(uint64(len(pcm) - n))
+	}
 	every := uint64(t.every.Load())
 	if every == 0 {
 		every = tapWake

@@ -113,12 +113,15 @@ func answer(phones []phone, enc *json.Encoder) error {
 func (p *phone) visit(c *Count) {
 	heard := false
 	for p.wire.ReceiveFrom(p.buffer[:]) {
+		if pt := p.buffer[1]; pt >= 192 && pt <= 223 {
+			continue // the RTCP of whoever speaks to the port below
+		}
 		c.In++
-		heard = true
+		heard, p.wire.To = true, p.wire.From
 	}
 	switch {
 	case heard:
-		p.quiet, p.wire.To = 0, p.wire.From
+		p.quiet = 0
 	case p.quiet < silent:
 		p.quiet++
 	}
