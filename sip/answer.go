@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"time"
 
 	gosip "github.com/emiago/sipgo/sip"
 )
@@ -83,7 +84,7 @@ const maxForks = 16
 // onProvisional reports progress. There may be any number of them: some trunks
 // repeat 180 or 183 for as long as it rings.
 func (c *Call) onProvisional(res *gosip.Response) {
-	if len(c.invites) == 0 || branch(res) != branch(c.invites[len(c.invites)-1]) {
+	if len(c.invites) == 0 || c.abandoned(res) || branch(res) != branch(c.invites[len(c.invites)-1]) {
 		c.onDeparted(res)
 		return // of the INVITE before the password, of one left behind, or of none
 	}
@@ -129,7 +130,7 @@ func (c *Call) onProvisional(res *gosip.Response) {
 // onAnswer takes a 2xx. The first one, if still wanted, makes the dialog; every
 // other is a phone in a hand that must be put down again.
 func (c *Call) onAnswer(res *gosip.Response) {
-	if c.abandoned(res) {
+	if c.abandoned(res) || c.refused[branch(res)] { // another INVITE is on its way, or the call has failed
 		c.onSurplus(res)
 		return
 	}
@@ -353,6 +354,7 @@ func (c *Call) sendAgain(res *gosip.Response) bool {
 		c.agent.log.Debug("INVITE with credentials not sent", "call", c.id, "err", err)
 		return false
 	}
+	c.listenFor(time.Now())
 	return true
 }
 
@@ -375,6 +377,7 @@ func (c *Call) sendLonger() bool {
 		c.agent.log.Debug("INVITE with a longer session not sent", "call", c.id, "err", err)
 		return false
 	}
+	c.listenFor(time.Now())
 	return true
 }
 

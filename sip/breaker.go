@@ -126,14 +126,16 @@ type pace struct{ next time.Time }
 
 // take reports whether a call may go now, and counts it.
 func (p *pace) take(now time.Time, perSecond float64) bool {
-	if perSecond <= 0 {
-		return true
-	}
-	if now.Before(p.next) {
+	if !p.ready(now, perSecond) {
 		return false
 	}
 	p.count(now, perSecond)
 	return true
+}
+
+// ready reports whether a call may go now.
+func (p *pace) ready(now time.Time, perSecond float64) bool {
+	return perSecond <= 0 || !now.Before(p.next)
 }
 
 // count notes a call that went whatever the pace.

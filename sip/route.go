@@ -70,17 +70,30 @@ type routing struct {
 	moving  bool  // the next way is being readied
 	alerted bool  // a 101–199 has come by this way: the person may be ringing
 	silent  time.Time
-	left    map[string]departed // by branch: INVITEs given up without a word
+	left    map[string]departed // by branch: INVITEs of targets the call has gone from
 	hopped  int
 	turned  int // redirections followed
 }
 
-// departed is an INVITE left behind. Nobody proved that it did not arrive: if
-// its target wakes up it is cancelled, and hung up if somebody answers.
+// departed is an INVITE left behind. Of a silent one nobody proved that it did
+// not arrive: if its target wakes up it is cancelled. An answer to any of them is
+// hung up.
 type departed struct {
-	invite   *gosip.Request
-	peer     *peer
-	canceled bool
+	invite *gosip.Request
+	peer   *peer
+	done   bool // refused, or cancelled: there is nothing to cancel
+}
+
+// leaveBehind notes that nobody waits for an answer to the last INVITE any more.
+func (c *Call) leaveBehind(refused bool) {
+	r, invite := &c.routing, c.invites[len(c.invites)-1]
+	if _, known := r.left[branch(invite)]; known {
+		return
+	}
+	if r.left == nil {
+		r.left = map[string]departed{}
+	}
+	r.left[branch(invite)] = departed{invite, c.peer, refused}
 }
 
 // ways lists where a call may go, in no order: every endpoint of every trunk
@@ -232,10 +245,17 @@ func (c *Call) goBy(ctx context.Context, p *peer) error {
 	}
 	now := time.Now()
 	c.ringUntil = now.Add(c.ringTimeout(p.trunk))
-	if len(c.routing.ways) > 0 {
-		c.routing.silent = now.Add(cmp.Or(p.trunk.Silence, defaultSilence))
-	}
+	c.listenFor(now)
 	return nil
+}
+
+// listenFor begins the time in which the target of the INVITE just sent must say
+// something, when there is another to go to.
+func (c *Call) listenFor(now time.Time) {
+	c.routing.silent = time.Time{}
+	if len(c.routing.ways) > 0 {
+		c.routing.silent = now.Add(cmp.Or(c.peer.trunk.Silence, defaultSilence))
+	}
 }
 
 func (c *Call) ringTimeout(t Trunk) time.Duration {
@@ -308,6 +328,7 @@ func (c *Call) moveOn(why Cause) bool {
 
 // moveTo readies a way beside the owner, who gets it by mail.
 func (c *Call) moveTo(ready func(context.Context) approached) bool {
+	c.leaveBehind(true)
 	c.routing.moving, c.ringing = true, false
 	c.ringUntil = time.Now().Add(moveLimit)
 	ok := c.agent.spawn(func() {
@@ -429,14 +450,11 @@ func (c *Call) tooSilent(now time.Time) {
 		return
 	}
 	r.silent = time.Time{}
-	if c.ringing || c.isOver() || c.dialog != nil || c.tx == nil || !c.agent.targets.open(r.ways, now) {
+	if c.ringing || c.isOver() || c.dialog != nil || c.tx == nil || r.hopped >= maxHops || !c.agent.targets.open(r.ways, now) {
 		return
 	}
 	invite := c.invites[len(c.invites)-1]
-	if r.left == nil {
-		r.left = map[string]departed{}
-	}
-	r.left[branch(invite)] = departed{invite: invite, peer: c.peer}
+	c.leaveBehind(false)
 	c.refused[branch(invite)] = true // a refusal that comes yet is ours to acknowledge
 	c.tx.Terminate()
 	c.tx = nil
@@ -447,14 +465,14 @@ func (c *Call) tooSilent(now time.Time) {
 	}
 }
 
-// onDeparted takes a provisional of an INVITE left behind: its target lives after
-// all, and is told that nobody waits.
+// onDeparted takes a provisional of an INVITE left behind: a silent target lives
+// after all, and is told that nobody waits.
 func (c *Call) onDeparted(res *gosip.Response) {
 	d, ok := c.routing.left[branch(res)]
-	if !ok || d.canceled || len(c.routing.left) == 0 {
+	if !ok || d.done {
 		return
 	}
-	d.canceled = true
+	d.done = true
 	c.routing.left[branch(res)] = d
 	c.stay()
 	c.ask(nil, same(d.invite, gosip.CANCEL), nil)

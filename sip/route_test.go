@@ -415,3 +415,106 @@ func TestRedirectionsAreFollowedOnlyWithinTheTrunksDomains(t *testing.T) {
 		})
 	}
 }
+
+func TestATargetThatWakesWhileTheCallMovesIsCancelled(t *testing.T) { // two phones must not ring
+	s := newStage(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0") // takes the connection and never shakes hands: the move takes its time
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	slow := sip.Trunk{Name: "slow", Addr: l.Addr().String(), Transport: "tls", From: "1", Priority: 1}
+	s.trunk.Silence = 100 * time.Millisecond
+	c, err := s.agent.DialRoute(s.ctx, sip.Route{s.trunk, slow}, sip.Invite{To: "1", SDP: []byte(offer)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := s.request("INVITE")
+	waitFor(s, func() bool { return len(c.Hops()) == 2 })
+	s.reply(late, 180, "Ringing", "a")
+	cancel := s.request("CANCEL")
+	if cancel.Branch() != late.Branch() {
+		t.Error("CANCEL is not that INVITE's")
+	}
+	s.reply(cancel, 200, "OK", "")
+	s.reply(late, 487, "Request Terminated", "a")
+	c.Hangup("")
+	s.ended(c)
+	for e := range c.Events() {
+		t.Errorf("event %q", e.Kind)
+	}
+}
+
+func TestASilentTargetIsNotLeftWhenThereIsNowhereToGo(t *testing.T) {
+	s := newStage(t)
+	backup := s.newPeer("127.0.0.1:0")
+	second := sip.Trunk{Name: "backup", Addr: backup.Addr(), From: "1", Priority: 1, Channels: 1}
+	own, err := s.agent.Dial(s.ctx, second, sip.Invite{To: "1", SDP: []byte(offer)}) // its only channel
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.trunk.Silence = 100 * time.Millisecond
+	c, err := s.agent.DialRoute(s.ctx, sip.Route{s.trunk, second}, sip.Invite{To: "2", SDP: []byte(offer)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	invite := s.request("INVITE")
+	select {
+	case e := <-c.Events():
+		t.Fatalf("%q %+v while the only trunk may still answer", e.Kind, e.Cause)
+	case <-time.After(3 * s.trunk.Silence):
+	}
+	s.reply(invite, 180, "Ringing", "a")
+	s.event(c, sip.Ringing)
+	for _, c := range []*sip.Call{c, own} {
+		c.Hangup("")
+		s.ended(c)
+	}
+}
+
+func TestAnAnswerToARefusedInviteIsHungUp(t *testing.T) { // and does not become the call while the next one rings
+	s := newStage(t)
+	peers := s.pool(2)
+	c := s.dial()
+	first := s.invited(peers[0])
+	s.say(peers[0], first, 503, "a")
+	second := s.invited(peers[1])
+	s.say(peers[1], second, 180, "b")
+	s.event(c, sip.Ringing)
+	s.say(peers[0], first, 200, "a", sdp(30000))
+	bye, err := peers[0].Wait(s.ctx, "BYE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.say(peers[0], bye, 200, "")
+	s.say(peers[1], second, 200, "b", sdp(30002))
+	if e := s.event(c, sip.Answered); string(e.SDP) != string(sdp(30002)) {
+		t.Errorf("answered with %q", e.SDP)
+	}
+	c.Hangup("")
+	s.ended(c)
+}
+
+func TestTheTimeOfSilenceBeginsWithTheINVITEThatHasThePassword(t *testing.T) {
+	s := newStage(t)
+	peers := s.pool(2)
+	s.trunk.User, s.trunk.Password, s.trunk.Realm, s.trunk.Silence = "u", "p", "carrier", 600*time.Millisecond
+	c := s.dial()
+	first := s.invited(peers[0])
+	time.Sleep(450 * time.Millisecond) // the carrier's own pace, within what it may take
+	if err := peers[0].Challenge(first, "carrier", "n1", false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := peers[0].WaitFor(s.ctx, "an INVITE with a password", func(m *siptest.Message) bool {
+		return m.Method() == "INVITE" && m.Branch() != first.Branch()
+	}); err != nil {
+		t.Fatal(err)
+	}
+	asked := time.Now()
+	s.invited(peers[1])
+	if waited := time.Since(asked); waited < s.trunk.Silence/2 {
+		t.Errorf("the target was left %v after the INVITE with the password", waited)
+	}
+	c.Hangup("")
+	s.ended(c)
+}

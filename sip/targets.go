@@ -113,10 +113,10 @@ func (ts *targets) choose(ways []way, now time.Time) (i int, ok bool) {
 	defer ts.mu.Unlock()
 	looks := make([]look, 0, len(ways))
 	for i, w := range ways {
-		s, l := ts.at(w.key()), ts.load(w.trunk.Name)
-		if !s.allows(now) || w.backup && w.trunk.Channels > 0 && l.live >= w.trunk.Channels {
+		if !ts.admits(w, now) {
 			continue
 		}
+		s, l := ts.at(w.key()), ts.load(w.trunk.Name)
 		looks = append(looks, look{
 			i: i, down: s.down, rank: w.rank, busy: share(l.live, w.trunk.Channels), priority: w.at.priority,
 			weight: w.at.weight, live: s.live, placed: s.placed, dice: rand.Uint32(),
@@ -225,11 +225,20 @@ func (ts *targets) note(k targetKey, o outcome, why Cause, now time.Time) {
 	}
 }
 
-// open reports whether any of these ways would be taken now.
+// open reports whether choose would take any of these ways now.
 func (ts *targets) open(ways []way, now time.Time) bool {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	return slices.ContainsFunc(ways, func(w way) bool { return ts.at(w.key()).allows(now) })
+	return slices.ContainsFunc(ways, func(w way) bool {
+		return ts.admits(w, now) && (!w.backup || ts.load(w.trunk.Name).pace.ready(now, w.trunk.Rate))
+	})
+}
+
+// admits reports whether a way is open: its breaker lets a call through, and a
+// backup trunk has a channel free. The caller holds mu.
+func (ts *targets) admits(w way, now time.Time) bool {
+	full := w.backup && w.trunk.Channels > 0 && ts.load(w.trunk.Name).live >= w.trunk.Channels
+	return ts.at(w.key()).allows(now) && !full
 }
 
 // closed says of ways that are all closed why the first one is.
