@@ -218,6 +218,10 @@ func (c *Call) attend() {
 		if c.offer != nil {
 			acks = c.offer.tx.Acks()
 		}
+		var leaving <-chan struct{} // a closing agent cannot wait for the ACK
+		if c.farewell != "" {
+			leaving = c.agent.leaving.Done()
+		}
 		select {
 		case res := <-c.told:
 			c.onTold(res)
@@ -227,6 +231,8 @@ func (c *Call) attend() {
 			c.onSilence()
 		case <-c.cancelCame:
 			c.onCanceled()
+		case <-leaving:
+			c.sayFarewell()
 		case ack := <-acks:
 			c.onAck(ack)
 		case m := <-c.mail:
@@ -281,7 +287,7 @@ func (c *Call) finished() bool {
 
 // settle tells Close when the carrier has confirmed the end.
 func (c *Call) settle() {
-	if !c.isSettled && c.isOver() && c.exchanges == 0 && c.final {
+	if !c.isSettled && c.isOver() && c.exchanges == 0 && c.final && c.farewell == "" {
 		c.isSettled = true
 		close(c.settled)
 	}

@@ -136,7 +136,7 @@ func (c *Call) invite(seq uint32, credential gosip.Header) *gosip.Request {
 func (c *Call) contact() *gosip.ContactHeader {
 	user := c.peer.form.from
 	if c.in != nil {
-		user = c.inv.From
+		user = userOr(c.inv.From, "warmline")
 	}
 	return &gosip.ContactHeader{Address: c.peer.local.uri(user)}
 }

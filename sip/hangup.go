@@ -35,6 +35,13 @@ func (c *Call) hangUp(reason string, why Cause) {
 	c.finish(why)
 }
 
+// sayFarewell sends the BYE that waited for an ACK.
+func (c *Call) sayFarewell() {
+	c.offer = nil
+	c.bye(c.dialog, c.farewell)
+	c.farewell = ""
+}
+
 // giveUp stops waiting for an answer. CANCEL goes only after a 1xx (RFC 3261
 // 9.1): before, the carrier may not know the INVITE yet. The caller does not
 // wait for that, nor for the 487.

@@ -327,3 +327,66 @@ func TestCloseRefusesCallsThatWait(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAReinviteThatOvertakesTheACKIsASignOfIt(t *testing.T) {
+	in := newInbound(t)
+	invite, i := in.call(sdp(30000))
+	i.OnOffer = func([]byte) ([]byte, error) { return []byte(offer), nil }
+	c, err := i.Answer([]byte(offer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := in.peer.Calling(invite, in.status("INVITE", 200))
+	again, err := d.Reinvite(sdp(30002))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res := in.response(in.peer, again); res.Status() != 200 {
+		t.Fatalf("re-INVITE answered %s", res.Start)
+	}
+	if e := in.event(c, sip.Answered); string(e.SDP) != string(sdp(30000)) {
+		t.Errorf("Answered with %q", e.SDP)
+	}
+	c.Hangup("")
+	in.reply(in.request("BYE"), 200, "OK", "")
+	in.ended(c)
+}
+
+func TestAClosingAgentHangsUpACallWhoseACKHasNotCome(t *testing.T) {
+	for _, hungUp := range []bool{false, true} {
+		in := &inbound{stage: newStageOf(t), calls: make(chan *sip.Incoming, 8)}
+		in.agent = in.listen(sip.Config{Addr: "127.0.0.1:0", OnCall: func(i *sip.Incoming) { in.calls <- i }})
+		if err := in.agent.Serve(in.ctx, in.trunk); err != nil {
+			t.Fatal(err)
+		}
+		_, i := in.call(sdp(30000))
+		c, err := i.Answer([]byte(offer))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.status("INVITE", 200)
+		if hungUp {
+			c.Hangup("at once")
+			in.ended(c)
+		}
+		closed := make(chan error, 1)
+		go func() { closed <- in.agent.Close() }()
+		in.reply(in.request("BYE"), 200, "OK", "")
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestANumberCalledCannotBecomeAHeader(t *testing.T) {
+	in := newInbound(t)
+	invite := in.peer.Invite("sip:0215%3E,%3Csip@"+in.agent.Addr(), "13800138000", sdp(30000))
+	in.send(invite)
+	i := <-in.calls
+	if _, err := i.Answer([]byte(offer)); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := in.status("INVITE", 200).Get("Contact"), "<sip:0215%3E%2C%3Csip@"+in.agent.Addr()+">"; got != want {
+		t.Errorf("Contact %q, want %q", got, want)
+	}
+}

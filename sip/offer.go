@@ -42,7 +42,10 @@ func (c *Call) onReinvite(h held) {
 		h.refuse(422, "Session Interval Too Small", gosip.NewHeader("Min-SE", seconds(minSession)))
 		return
 	}
-	c.offer = nil // who offers anew has had our answer; the ACK may come behind
+	if c.offer != nil && c.offer.first { // who offers anew has had our answer; the ACK may come behind
+		c.emit(Event{Kind: Answered, Status: 200, SDP: c.in.SDP})
+	}
+	c.offer = nil
 	offer := sdpOf(h.req)
 	answer := c.local
 	if offer != nil {
@@ -141,8 +144,7 @@ func (c *Call) onAck(ack *gosip.Request) {
 	sdp := sdpOf(ack)
 	switch {
 	case c.farewell != "": // we hung up before it came
-		c.bye(c.dialog, c.farewell)
-		c.farewell = ""
+		c.sayFarewell()
 	case c.isOver():
 	case o.first:
 		if !o.asked {
@@ -170,7 +172,7 @@ func (c *Call) repeatOffer(now time.Time) {
 	if !now.Before(o.giveUp) {
 		c.offer = nil
 		if c.isOver() {
-			c.bye(c.dialog, c.farewell)
+			c.sayFarewell()
 			return
 		}
 		c.hangUp(`SIP;cause=408;text="no ACK"`, Cause{Status: 200, Phrase: "no ACK to our answer", By: ByCarrier})
