@@ -206,8 +206,7 @@ func (p *peer) credential(res *gosip.Response, req *gosip.Request) (h gosip.Head
 	if !ok {
 		return nil, false, false
 	}
-	p.nonces.keep(p.nonceKey(), nonce{challenge: c, header: give, count: 1})
-	return p.sign(c, give, 1, req), c.stale, true
+	return p.sign(c, give, p.nonces.keep(p.nonceKey(), nonce{challenge: c, header: give}), req), c.stale, true
 }
 
 // preauthorize signs a request with the last nonce the target gave, if there is
@@ -253,13 +252,20 @@ func (p *peer) nonceKey() nonceKey {
 	return nonceKey{p.dest, p.trunk.User, p.trunk.Password, p.trunk.realm()}
 }
 
-func (n *nonces) keep(k nonceKey, v nonce) {
+// keep takes the nonce of a challenge and counts a use of it. One that is given
+// to several requests goes on counting (RFC 7616 3.4: nc is of the nonce).
+func (n *nonces) keep(k nonceKey, v nonce) (count uint32) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.known == nil || len(n.known) >= maxTargets {
 		n.known = map[nonceKey]nonce{}
 	}
+	if old := n.known[k]; old.nonce == v.nonce {
+		v.count = old.count
+	}
+	v.count++
 	n.known[k] = v
+	return v.count
 }
 
 // use counts one more use of a nonce.

@@ -184,3 +184,28 @@ func TestPasswordIsNotGivenToAnotherPeerInTheSameTransaction(t *testing.T) {
 		}
 	}
 }
+
+func TestANonceGivenToSeveralCallsGoesOnCounting(t *testing.T) { // RFC 7616 3.4: the same nc twice is a replay
+	s := signedStage(t)
+	seen := map[string]bool{}
+	var calls []*sip.Call
+	var first []*siptest.Message
+	for range 3 {
+		calls = append(calls, s.dial())
+		first = append(first, s.request("INVITE"))
+	}
+	for _, invite := range first {
+		if err := s.peer.Challenge(invite, "carrier.example", "n1", false); err != nil {
+			t.Fatal(err)
+		}
+		given := siptest.Credentials(s.nextInvite(invite))
+		if given["nonce"] != "n1" || seen[given["nc"]] {
+			t.Errorf("credentials %v after %v", given, seen)
+		}
+		seen[given["nc"]] = true
+	}
+	for _, c := range calls {
+		c.Hangup("")
+		s.ended(c)
+	}
+}
