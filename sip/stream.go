@@ -178,6 +178,13 @@ func (f *flow) connect(made chan struct{}) {
 	if err == nil {
 		err = f.agent.pour(s)
 	}
+	if f.take(s, err, made) && !f.agent.spawn(s.keepAlive) {
+		s.Close()
+	}
+}
+
+// take keeps what came of a connection being made, and reports whether it stands.
+func (f *flow) take(s *stream, err error, made chan struct{}) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	defer close(made)
@@ -185,16 +192,14 @@ func (f *flow) connect(made chan struct{}) {
 	if err != nil {
 		f.err = &wayError{err}
 		f.agent.log.Warn("trunk not reached", "transport", f.network, "target", f.dest, "err", err)
-		return
+		return false
 	}
 	if s.isDead() {
 		f.err = &wayError{fmt.Errorf("%s closed the connection at once", f.dest)}
-		return
+		return false
 	}
 	f.conn, f.lost = s, make(chan struct{})
-	if !f.agent.spawn(s.keepAlive) {
-		s.Close()
-	}
+	return true
 }
 
 func (f *flow) dial() (*stream, error) {
