@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -201,6 +202,28 @@ func TestLedgerKeepsHooksAndVariantsFromRepeating(t *testing.T) {
 	s.Step(Event{Kind: Said, Heard: 1})
 	if acts := s.Step(Event{Kind: Heard, Text: "满意"}); acts[len(acts)-1].Do != HangUp {
 		t.Errorf("with every offer heard the call goes on: %v", acts)
+	}
+}
+
+// TestWhoMayBeToldAgain: a service call is no pitch and is never held for want of news, and
+// a warning is told as often as there is one.
+func TestWhoMayBeToldAgain(t *testing.T) {
+	for _, name := range []string{"survey", "order-follow-up", "en/survey", "en/order-follow-up", "inbound"} {
+		if NothingNew(loadTree(t, name), everything(), Ledger{}) {
+			t.Errorf("%s is held though it offers nothing", name)
+		}
+	}
+	f := everything()
+	f["care_only"], f["warning"] = true, map[string]any{"title": "台风橙色预警", "issuer": "福建省气象台"}
+	told := Ledger{Hooks: map[string]bool{"warning": true, "storm": true, "rain": true}, Lines: map[string]bool{}}
+	tree := loadTree(t, "rain-typhoon")
+	if NothingNew(tree, f, told) {
+		t.Error("a second warning is no news")
+	}
+	s, _ := tree.Start("x", f, told)
+	s.Step(Event{Kind: Said, Heard: 1})
+	if got := spoken(s.Step(Event{Kind: Heard, Text: "是我"})); !strings.HasPrefix(got, "福建省气象台发布了台风橙色预警") {
+		t.Errorf("the second warning is not told: %s", got)
 	}
 }
 
