@@ -44,6 +44,8 @@ type Agent struct {
 
 	forget func() bool // stops waiting for Listen's ctx
 	conn   net.PacketConn
+	socket *socket
+	noise  *slog.Logger // for what others cause, at most a line a second
 	laddr  gosip.Addr
 	dscp   int
 	flows  flows
@@ -59,14 +61,15 @@ type Agent struct {
 	retire    context.CancelFunc
 	keepers   sync.WaitGroup // those that keep served trunks
 
-	mu     sync.Mutex
-	inlet  net.Listener     // where trunks connect to us by TCP; nil before acceptTCP
-	closed bool             // no new calls
-	ended  bool             // no new goroutines
-	calls  map[string]*Call // by Call-ID
-	stop   chan struct{}    // closed when goroutines must end
-	done   chan struct{}    // closed when Close is through
-	wg     sync.WaitGroup   // socket reader, call owners, exchanges
+	mu      sync.Mutex
+	inlet   net.Listener                    // where trunks connect to us by TCP; nil before acceptTCP
+	closed  bool                            // no new calls
+	ended   bool                            // no new goroutines
+	calls   map[string]*Call                // by Call-ID
+	awaited map[string]chan *gosip.Response // by branch: answers to requests that are no call's
+	stop    chan struct{}                   // closed when goroutines must end
+	done    chan struct{}                   // closed when Close is through
+	wg      sync.WaitGroup                  // socket reader, call owners, exchanges
 
 	count counters
 }
@@ -126,19 +129,20 @@ func listenOn(ctx context.Context, conn net.PacketConn, c Config) (*Agent, error
 		return nil, fmt.Errorf("listening for SIP on %s: not a UDP address", c.Addr)
 	}
 	a := &Agent{
-		name:   c.UserAgent,
-		log:    c.Log,
-		tags:   newTags(c.Key),
-		onCall: c.OnCall,
-		conn:   conn,
-		laddr:  gosip.Addr{IP: udp.IP, Port: udp.Port},
-		dscp:   c.DSCP,
-		dns:    newResolver(c.DNS),
-		tcp:    newSpout(&net.TCPAddr{IP: udp.IP, Port: udp.Port}),
-		tls:    newSpout(&net.TCPAddr{IP: udp.IP, Port: udp.Port}),
-		calls:  map[string]*Call{},
-		stop:   make(chan struct{}),
-		done:   make(chan struct{}),
+		name:    c.UserAgent,
+		log:     c.Log,
+		tags:    newTags(c.Key),
+		onCall:  c.OnCall,
+		conn:    conn,
+		laddr:   gosip.Addr{IP: udp.IP, Port: udp.Port},
+		dscp:    c.DSCP,
+		dns:     newResolver(c.DNS),
+		tcp:     newSpout(&net.TCPAddr{IP: udp.IP, Port: udp.Port}),
+		tls:     newSpout(&net.TCPAddr{IP: udp.IP, Port: udp.Port}),
+		calls:   map[string]*Call{},
+		awaited: map[string]chan *gosip.Response{},
+		stop:    make(chan struct{}),
+		done:    make(chan struct{}),
 	}
 	if a.dscp == 0 {
 		a.dscp = cs3
@@ -153,40 +157,27 @@ func listenOn(ctx context.Context, conn net.PacketConn, c Config) (*Agent, error
 	a.living, a.die = context.WithCancel(context.Background())
 	a.leaving, a.retire = context.WithCancel(context.Background())
 	lib := newQuiet(c.Log)
+	a.noise, a.socket = lib, newSocket(a, conn)
 	a.tp = gosip.NewTransportLayer(net.DefaultResolver, gosip.NewParser(), nil,
-		gosip.WithTransportLayerLogger(lib), gosip.WithTransportLayerReadFilter(a.door.filter))
+		gosip.WithTransportLayerLogger(lib))
 	a.tp.OnMessage(a.overhear) // before the transactions, which lose the order
 	a.tx = gosip.NewTransactionLayer(a.tp,
-		gosip.WithTransactionLayerLogger(lib), gosip.WithTransactionLayerUnhandledResponseHandler(a.onStray),
+		gosip.WithTransactionLayerLogger(lib), gosip.WithTransactionLayerUnhandledResponseHandler(func(*gosip.Response) {}), // overheard
 		gosip.WithTransactionLayerTerminateOnConnClose())
 	a.tx.OnRequest(a.onRequest)
 
-	ready := &readyConn{PacketConn: conn, reading: make(chan struct{})}
 	a.wg.Go(func() {
-		if err := a.tp.ServeUDP(ready); err != nil {
+		if err := a.tp.ServeUDP(a.socket); err != nil {
 			a.log.Error("SIP socket stopped", "err", err)
 		}
 	})
 	a.wg.Go(func() { a.tp.ServeTCP(a.tcp) }) // both end with their spout, and say so
 	a.wg.Go(func() { a.tp.ServeTLS(a.tls) })
-	<-ready.reading
+	<-a.socket.reading
 	a.mu.Lock()
 	a.forget = context.AfterFunc(ctx, func() { a.Close() })
 	a.mu.Unlock()
 	return a, nil
-}
-
-// readyConn tells when sipgo has begun to read: only then does its pool know
-// the socket, and a request sent earlier would open a second one.
-type readyConn struct {
-	net.PacketConn
-	once    sync.Once
-	reading chan struct{}
-}
-
-func (c *readyConn) ReadFrom(b []byte) (int, net.Addr, error) {
-	c.once.Do(func() { close(c.reading) })
-	return c.PacketConn.ReadFrom(b)
 }
 
 // Addr is where the agent listens.

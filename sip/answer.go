@@ -10,39 +10,113 @@ import (
 	gosip "github.com/emiago/sipgo/sip"
 )
 
-// overhear passes provisionals and refusals on in the order the socket gave
-// them: sipgo calls it for every message before it starts a goroutine for each,
-// and there a 200 may overtake the 183 whose sound it belongs to.
+// overhear takes messages in the order they came: sipgo calls it for each before
+// it starts a goroutine for each, and there a 200 may overtake the 183 whose
+// sound it belongs to.
 func (a *Agent) overhear(m gosip.Message) {
-	if req, ok := m.(*gosip.Request); ok {
-		a.tagFresh(req)
-		return
-	}
-	res, ok := m.(*gosip.Response)
-	if !ok || res.StatusCode >= 200 && res.StatusCode < 300 || res.CSeq() == nil || res.CSeq().MethodName != gosip.INVITE {
-		return
-	}
-	c := a.find(callID(res))
-	if c == nil || c.tag != fromTag(res) || !c.trusts(res.Source()) {
-		return
-	}
-	select {
-	case c.told <- res:
-		c.stir()
-	default:
+	switch m := m.(type) {
+	case *gosip.Request:
+		a.tagFresh(m)
+	case *gosip.Response: // of a stream; those of datagrams are taken by the socket
+		a.onResponse(m)
 	}
 }
 
-// onTold takes what was overheard.
+// onResponse gives a response to whom it answers. It runs on the goroutine that
+// reads and waits for nobody.
+func (a *Agent) onResponse(res *gosip.Response) {
+	if res.CSeq() == nil {
+		return
+	}
+	a.mu.Lock()
+	c, answers := a.calls[callID(res)], a.awaited[branch(res)]
+	a.mu.Unlock()
+	switch {
+	case answers != nil:
+		select {
+		case answers <- res:
+		default:
+		}
+	case c == nil:
+		a.onStray(res)
+	case res.StatusCode >= 200 || len(c.told) < progressRoom-finalRoom:
+		select {
+		case c.told <- res:
+			c.stir()
+		default:
+		}
+	}
+}
+
+// onTold takes a response: to the INVITE that is open, to another request, or to
+// one that has its answer. A branch of ours shows that the response is meant for
+// us; without, it must come from the trunk and carry our tag.
 func (c *Call) onTold(res *gosip.Response) {
-	if res.StatusCode < 200 {
-		c.onProvisional(res)
+	sure := c.tag == fromTag(res) && c.trusts(res.Source())
+	if t := c.tx; t != nil && t.answers(res) {
+		c.onInvited(res, sure)
 		return
 	}
-	c.onRepeatedRefusal(res)
+	if e := c.exchangeOf(res); e != nil {
+		c.onReply(e, res)
+		return
+	}
+	if res.CSeq().MethodName != gosip.INVITE {
+		return
+	}
+	switch {
+	case !sure && res.StatusCode >= 200 && res.StatusCode < 300:
+		c.agent.count.spoofed.Add(1)
+	case !sure:
+	case res.StatusCode < 200:
+		c.onProvisional(res)
+	case res.StatusCode < 300:
+		c.onAgain(res)
+	default:
+		c.onRepeatedRefusal(res)
+	}
 }
 
-// catchUp takes what was overheard before what is about to be taken.
+// onInvited takes a response to the INVITE that is open.
+func (c *Call) onInvited(res *gosip.Response, sure bool) {
+	if res.StatusCode < 200 {
+		c.tx.progress()
+		if sure {
+			c.onProvisional(res)
+		}
+		return
+	}
+	invite := c.tx.req
+	c.tx = nil
+	c.ladder.note(false, statusLine(res))
+	if res.StatusCode < 300 {
+		c.onAnswer(res)
+		return
+	}
+	if c.refused == nil {
+		c.refused = map[string]bool{}
+	}
+	c.refused[branch(invite)] = true
+	c.write(ackOf(invite, res), "ACK")
+	c.onRefusal(res)
+}
+
+// onReply takes a response to another request.
+func (c *Call) onReply(e *exchange, res *gosip.Response) {
+	if res.StatusCode < 200 {
+		e.tx.progress()
+		if e.req.Method == gosip.INVITE {
+			e.tx.until = e.limit
+		}
+		return
+	}
+	if e.req.Method == gosip.INVITE && res.StatusCode >= 300 {
+		c.agent.send(ackOf(e.req, res))
+	}
+	c.onExchanged(e, res)
+}
+
+// catchUp takes the responses that came before what is about to be taken.
 func (c *Call) catchUp() {
 	for {
 		select {
@@ -52,21 +126,6 @@ func (c *Call) catchUp() {
 			return
 		}
 	}
-}
-
-// onFinal takes what the INVITE transaction passes up; its provisionals have
-// been overheard.
-func (c *Call) onFinal(res *gosip.Response) {
-	if res.StatusCode < 200 {
-		return
-	}
-	c.catchUp()
-	c.ladder.note(false, statusLine(res))
-	if res.StatusCode < 300 {
-		c.onAnswer(res)
-		return
-	}
-	c.onRefusal(res)
 }
 
 // statusLine is a response as a ladder shows it.
@@ -199,12 +258,8 @@ func (c *Call) write(req *gosip.Request, line string) {
 	c.agent.send(req)
 }
 
-// again is a 2xx after the one the transaction has passed up, or one that came
-// when its transaction was gone. It may still be the first to get here.
-type again struct{ res *gosip.Response }
-
+// onAgain takes a 2xx after the one that ended its transaction.
 func (c *Call) onAgain(res *gosip.Response) {
-	c.catchUp()
 	c.ladder.note(false, statusLine(res))
 	if c.isOfReinvite(res) {
 		return
@@ -249,31 +304,21 @@ func (c *Call) onSurplus(res *gosip.Response) {
 	c.bye(d, `SIP;cause=487;text="answer no longer wanted"`)
 }
 
-// onRepeatedRefusal sends the ACK of a repeated 3xx–6xx. The transaction sends
-// that of the first one and is ended then, because sipgo's would hold back every
-// further ACK for 4 s, where RFC 3261 17.1.1.2 wants one for each repetition.
+// onRepeatedRefusal sends the ACK of a 3xx–6xx that comes again, or to an INVITE
+// left behind: one for each (RFC 3261 17.1.1.2).
 func (c *Call) onRepeatedRefusal(res *gosip.Response) {
 	for _, req := range c.invites {
 		if branch(req) != branch(res) {
 			continue
 		}
-		if c.tx != nil && !c.refused[branch(res)] {
-			c.refused[branch(res)] = true
-			return
-		}
 		c.write(ackOf(req, res), "ACK (again)")
 		return
 	}
-	for i := range c.reinvites {
-		r := &c.reinvites[i]
-		if branch(r.invite) != branch(res) {
-			continue
-		}
-		if r.refused {
+	for _, r := range c.reinvites {
+		if branch(r.invite) == branch(res) {
 			c.write(ackOf(r.invite, res), "ACK (again)")
+			return
 		}
-		r.refused = true
-		return
 	}
 }
 
@@ -312,9 +357,6 @@ func same(invite *gosip.Request, method gosip.RequestMethod) *gosip.Request {
 // onRefusal takes a 3xx–6xx: once with a password if that is what is asked,
 // else the call has failed.
 func (c *Call) onRefusal(res *gosip.Response) {
-	c.ladder.note(true, "ACK")
-	c.tx.Terminate()
-	c.tx = nil
 	if !c.isOver() && (res.StatusCode == 401 || res.StatusCode == 407) && c.sendAgain(res) {
 		return
 	}
@@ -381,13 +423,12 @@ func (c *Call) sendLonger() bool {
 	return true
 }
 
-// onSilence takes the end of the transaction: no response at all for 64·T1, the
-// network refusing packets, or simply the end of its time after an answer.
-func (c *Call) onSilence() {
-	err := c.tx.Err()
+// onSilence takes the end of an INVITE without a final response: none at all for
+// 64·T1, the network refusing packets, or a broken stream.
+func (c *Call) onSilence(err error) {
 	c.tx = nil
 	why := Cause{Status: 503, Phrase: "trunk not reachable", By: ByCarrier}
-	if errors.Is(err, gosip.ErrTransactionTimeout) {
+	if errors.Is(err, errSilence) {
 		why = Cause{Status: 408, Phrase: "no response from trunk", By: ByTimeout}
 	}
 	if !c.isOver() && c.dialog == nil && c.moveOn(why) {

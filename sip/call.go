@@ -48,9 +48,10 @@ const (
 	// more are answered 500 with Retry-After.
 	mailRoom = 8
 
-	// progressRoom is how many provisionals and refusals may wait; the carrier
-	// repeats what is more.
+	// progressRoom is how many responses may wait, finalRoom how many of these
+	// places are kept for final ones; the carrier repeats what is more.
 	progressRoom = 32
+	finalRoom    = 8
 )
 
 // Call is one call, placed by us or taken by Incoming.Answer. Its methods may be
@@ -64,7 +65,7 @@ type Call struct {
 
 	events  chan Event
 	mail    chan any             // what others want of the owner
-	told    chan *gosip.Response // provisionals and refusals in order of arrival
+	told    chan *gosip.Response // responses in order of arrival
 	hang    chan string          // room for the one reason Hangup gives
 	settled chan struct{}        // closed when ended and confirmed by the carrier
 	gone    chan struct{}        // closed when the owner is gone
@@ -79,10 +80,10 @@ type Call struct {
 
 	// What follows belongs to the owner goroutine.
 
-	tx       *gosip.ClientTx
+	tx       *transaction     // the INVITE that is open
 	invites  []*gosip.Request // sent so far: the first, and its repetitions with credentials
 	auths    int              // credentials given
-	refused  map[string]bool  // by branch: the transaction has seen, and acknowledged, a refusal
+	refused  map[string]bool  // by branch: INVITEs that have had a refusal
 	tried    map[int]bool     // provisional statuses reported
 	early    map[string]*fork // by To tag: the phones that ring
 	heard    []byte           // SDP last reported as early
@@ -109,7 +110,7 @@ type Call struct {
 	session   session
 	minSE     time.Duration // the least interval they take; 0 before a 422
 	routing   routing
-	exchanges int // requests in flight that belong to no INVITE
+	exchanges []*exchange // requests on their way, but for the INVITE
 	timer     *time.Timer
 	ringUntil time.Time
 	stayUntil time.Time
@@ -127,7 +128,6 @@ func newCall(a *Agent, p *peer, inv Invite) *Call {
 		settled: make(chan struct{}),
 		gone:    make(chan struct{}),
 		tried:   map[int]bool{},
-		refused: map[string]bool{},
 		early:   map[string]*fork{},
 		acks:    map[string]*gosip.Request{},
 		remote:  map[string]uint32{},
@@ -209,11 +209,6 @@ func (c *Call) attend() {
 			return
 		}
 		c.arm()
-		var responses <-chan *gosip.Response
-		var done <-chan struct{}
-		if c.tx != nil {
-			responses, done = c.tx.Responses(), c.tx.Done()
-		}
 		var acks <-chan *gosip.Request // those with the branch of the INVITE, from before RFC 3261
 		if c.offer != nil {
 			acks = c.offer.tx.Acks()
@@ -225,10 +220,6 @@ func (c *Call) attend() {
 		select {
 		case res := <-c.told:
 			c.onTold(res)
-		case res := <-responses:
-			c.onFinal(res)
-		case <-done:
-			c.onSilence()
 		case <-c.cancelCame:
 			c.onCanceled()
 		case <-leaving:
@@ -236,6 +227,7 @@ func (c *Call) attend() {
 		case ack := <-acks:
 			c.onAck(ack)
 		case m := <-c.mail:
+			c.catchUp()
 			c.onMail(m)
 		case reason := <-c.hang:
 			c.onHangup(reason)
@@ -250,8 +242,7 @@ func (c *Call) attend() {
 	c.depart()
 }
 
-// depart closes what is still open. The transaction goes last, so that nobody
-// is left blocked on giving us a response.
+// depart closes what is still open.
 func (c *Call) depart() {
 	c.timer.Stop()
 	if !c.isOver() {
@@ -265,9 +256,6 @@ func (c *Call) depart() {
 	}
 	close(c.gone)
 	c.agent.leave(c)
-	if c.tx != nil {
-		c.tx.Terminate()
-	}
 	for {
 		select {
 		case m := <-c.mail:
@@ -282,12 +270,12 @@ func (c *Call) depart() {
 
 // finished reports whether nothing can come any more that needs an answer.
 func (c *Call) finished() bool {
-	return c.isOver() && c.exchanges == 0 && !time.Now().Before(c.stayUntil)
+	return c.isOver() && len(c.exchanges) == 0 && !time.Now().Before(c.stayUntil)
 }
 
 // settle tells Close when the carrier has confirmed the end.
 func (c *Call) settle() {
-	if !c.isSettled && c.isOver() && c.exchanges == 0 && c.final && c.farewell == "" {
+	if !c.isSettled && c.isOver() && len(c.exchanges) == 0 && c.final && c.farewell == "" {
 		c.isSettled = true
 		close(c.settled)
 	}
@@ -298,10 +286,6 @@ func (c *Call) onMail(m any) {
 	switch m := m.(type) {
 	case inbound:
 		c.onRequest(m)
-	case again:
-		c.onAgain(m.res)
-	case exchanged:
-		c.onExchanged(m)
 	case wish:
 		m(c)
 	case approached:
@@ -317,7 +301,13 @@ func (c *Call) deadlines(yield func(time.Time)) {
 			yield(c.routing.silent)
 		}
 	}
-	if c.isOver() && c.exchanges == 0 {
+	if c.tx != nil {
+		c.tx.deadlines(yield)
+	}
+	for _, e := range c.exchanges {
+		e.tx.deadlines(yield)
+	}
+	if c.isOver() && len(c.exchanges) == 0 {
 		yield(c.stayUntil)
 	}
 	for _, h := range c.held {
@@ -353,6 +343,12 @@ func (c *Call) arm() {
 }
 
 func (c *Call) onTimer(now time.Time) {
+	if c.tx != nil {
+		if err := c.tx.due(c.agent, now); err != nil {
+			c.onSilence(err)
+		}
+	}
+	c.repeatExchanges(now)
 	c.tooSilent(now)
 	if !c.isOver() && c.dialog == nil && !now.Before(c.ringUntil) {
 		c.onRingTimeout()
@@ -418,19 +414,13 @@ func (c *Call) finish(why Cause) {
 // stay prolongs the owner's life by the longest a packet may be late.
 func (c *Call) stay() { c.stayUntil = time.Now().Add(64 * gosip.T1) }
 
-// send starts an INVITE transaction; repeated 2xx come by the callback because
-// sipgo's transaction passes up only the first (RFC 6026).
+// send starts an INVITE transaction.
 func (c *Call) send(ctx context.Context, req *gosip.Request) error {
-	tx, err := c.agent.open(ctx, req)
+	t, err := c.agent.start(ctx, req)
 	if err != nil {
 		return netError(err)
 	}
-	tx.OnRetransmission(func(res *gosip.Response) { c.post(again{res}) })
-	if err := tx.Init(); err != nil {
-		tx.Terminate()
-		return netError(err)
-	}
-	c.tx = tx
+	c.tx = t
 	c.invites = append(c.invites, req)
 	c.ladder.note(true, "INVITE")
 	return nil

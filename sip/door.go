@@ -2,13 +2,10 @@ package sip
 
 import (
 	"bytes"
-	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	gosip "github.com/emiago/sipgo/sip"
 )
 
 const (
@@ -71,23 +68,14 @@ func (d *door) open(ip netip.Addr) bool {
 	return ok && time.Since(since) <= admitFor || d.kept[ip]
 }
 
-// filter is sipgo's read filter: an empty result drops the packet. It never
-// returns an error, because an error would stop the listener.
-func (d *door) filter(info gosip.TransportReadProps, data []byte) ([]byte, error) {
-	if _, stream := info.RemoteAddr.(*net.TCPAddr); stream {
-		return data, nil // let in when it was connected, and read by its guard
-	}
-	udp, ok := info.RemoteAddr.(*net.UDPAddr)
-	if !ok || !d.open(udp.AddrPort().Addr().Unmap()) || !looksLikeSIP(data) || !cleanLines(data) {
+// lets reports whether a datagram comes in.
+func (d *door) lets(from netip.AddrPort, data []byte) bool {
+	if !d.open(from.Addr()) || !looksLikeSIP(data) || !cleanLines(data) ||
+		!d.ours(rawCallID(data)) && !d.flood.allows(from, time.Now()) {
 		d.dropped.Add(1)
-		return nil, nil
+		return false
 	}
-	from := udp.AddrPort()
-	if !d.ours(rawCallID(data)) && !d.flood.allows(netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), time.Now()) {
-		d.dropped.Add(1)
-		return nil, nil
-	}
-	return data, nil
+	return true
 }
 
 // cleanLines reports whether the header's lines all end in CRLF. sipgo accepts a

@@ -65,7 +65,6 @@ type proposal struct {
 // acked is a re-INVITE of ours and the ACK of its 2xx.
 type acked struct {
 	invite, ack *gosip.Request
-	refused     bool // the transaction has seen, and acknowledged, a refusal
 }
 
 // Reinvite offers a changed session, as for hold or a moved media address, and

@@ -453,10 +453,7 @@ func (c *Call) tooSilent(now time.Time) {
 	if c.ringing || c.isOver() || c.dialog != nil || c.tx == nil || r.hopped >= maxHops || !c.agent.targets.open(r.ways, now) {
 		return
 	}
-	invite := c.invites[len(c.invites)-1]
 	c.leaveBehind(false)
-	c.refused[branch(invite)] = true // a refusal that comes yet is ours to acknowledge
-	c.tx.Terminate()
 	c.tx = nil
 	why := Cause{Status: 408, Phrase: "no response from trunk", By: ByTimeout}
 	if !c.moveOn(why) {

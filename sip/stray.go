@@ -49,27 +49,19 @@ func (s *strays) remember(key string, ack *gosip.Request, now time.Time) (sent *
 	return nil, true
 }
 
-// onStray takes responses that match no transaction. Answers matter: the transaction may have ended, the call may be forgotten, or this process
-// may be younger than the call.
+// onStray takes responses to no call. Answers matter: the call may be forgotten,
+// or this process may be younger than the call.
 func (a *Agent) onStray(res *gosip.Response) {
 	cseq := res.CSeq()
 	if cseq == nil || cseq.MethodName != gosip.INVITE || res.StatusCode < 200 || res.StatusCode >= 300 {
-		return // refusals of known calls are overheard, others charge nobody
+		return // nothing else charges anybody
 	}
 	id, tag := callID(res), fromTag(res)
-	if c := a.find(id); c != nil {
-		if c.tag != tag || !c.trusts(res.Source()) {
-			a.count.spoofed.Add(1)
-			return
-		}
-		c.post(again{res}) // when it is full or gone, the carrier repeats
-		return
-	}
 	if !a.tags.ours(id, tag) {
 		a.count.spoofed.Add(1)
 		return
 	}
-	a.dismiss(res)
+	a.spawn(func() { a.dismiss(res) }) // which may look for a way and wait for a stream
 }
 
 // dismiss acknowledges and hangs up an answer from itself alone.

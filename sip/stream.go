@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -230,6 +232,20 @@ func (f *flow) broken(s *stream) {
 	if f.conn == s {
 		f.conn = nil
 		close(f.lost)
+		f.agent.spawn(f.agent.bereave)
+	}
+}
+
+// bereave tells every call that a stream has broken: what it has on its way there
+// gets no answer.
+func (a *Agent) bereave() {
+	a.mu.Lock()
+	calls := slices.Collect(maps.Values(a.calls))
+	a.mu.Unlock()
+	for _, c := range calls {
+		if c.tell(a.living, func(c *Call) { c.onTimer(time.Now()) }) != nil && a.isClosed() {
+			return
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -69,30 +70,6 @@ func (s *sources) has(source string) bool {
 	return false
 }
 
-// ready connects the stream a request is to take, if it takes one.
-func (a *Agent) ready(ctx context.Context, req *gosip.Request) error {
-	if f := a.flowOf(req.Laddr); f != nil {
-		return f.ensure(ctx)
-	}
-	return nil
-}
-
-// open prepares a client transaction; its Init sends the request.
-func (a *Agent) open(ctx context.Context, req *gosip.Request) (*gosip.ClientTx, error) {
-	if err := a.ready(ctx, req); err != nil {
-		return nil, err
-	}
-	return a.tx.NewClientTransaction(ctx, req)
-}
-
-// request opens a client transaction and sends its request.
-func (a *Agent) request(ctx context.Context, req *gosip.Request) (*gosip.ClientTx, error) {
-	if err := a.ready(ctx, req); err != nil {
-		return nil, err
-	}
-	return a.tx.Request(ctx, req)
-}
-
 // send writes a request that has no transaction. It waits for no connection:
 // one that must be made first is made beside.
 func (a *Agent) send(req *gosip.Request) {
@@ -101,19 +78,38 @@ func (a *Agent) send(req *gosip.Request) {
 			ctx, stop := context.WithTimeout(context.Background(), connectLimit)
 			defer stop()
 			if f.ensure(ctx) == nil {
-				a.put(req)
+				a.trySend(req)
 			}
 		})
 		return
 	}
-	a.put(req)
+	a.trySend(req)
 }
 
-func (a *Agent) put(req *gosip.Request) {
-	if err := a.tp.WriteMsg(req); err != nil {
+func (a *Agent) trySend(req *gosip.Request) {
+	if err := a.put(req); err != nil {
 		a.log.Debug("SIP request not sent", "method", req.Method.String(), "err", netError(err))
 	}
 }
+
+// put writes a request: to its stream, which sipgo keeps, or to our socket.
+func (a *Agent) put(req *gosip.Request) error {
+	if len(req.Laddr.IP) == net.IPv6len && a.flowOf(req.Laddr) != nil {
+		return a.tp.WriteMsg(req)
+	}
+	to, err := netip.ParseAddrPort(req.Destination())
+	if err != nil {
+		return fmt.Errorf("sending to a gateway: %w", err)
+	}
+	b := packets.Get().(*bytes.Buffer)
+	defer packets.Put(b)
+	b.Reset()
+	req.StringWrite(b)
+	return a.socket.write(b.Bytes(), to)
+}
+
+// packets are the buffers requests are written in.
+var packets = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 2048)) }}
 
 // wayBack is how to answer a response whose call is forgotten: by what it came.
 func (a *Agent) wayBack(res *gosip.Response, source netip.AddrPort) (sentBy, gosip.Addr, error) {
