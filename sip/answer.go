@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -157,8 +158,8 @@ func (c *Call) onProvisional(res *gosip.Response) {
 	if c.isOver() || c.dialog != nil || !c.inOrder(res) {
 		return
 	}
-	if !c.tried[res.StatusCode] && len(c.tried) < maxForks {
-		c.tried[res.StatusCode] = true
+	if !slices.Contains(c.tried, res.StatusCode) && len(c.tried) < maxForks {
+		c.tried = append(c.tried, res.StatusCode)
 		kind := Trying
 		if res.StatusCode == 180 {
 			kind = Ringing

@@ -84,7 +84,7 @@ type Call struct {
 	invites  []*gosip.Request // sent so far: the first, and its repetitions with credentials
 	auths    int              // credentials given
 	refused  map[string]bool  // by branch: INVITEs that have had a refusal
-	tried    map[int]bool     // provisional statuses reported
+	tried    []int            // provisional statuses reported
 	early    map[string]*fork // by To tag: the phones that ring
 	heard    []byte           // SDP last reported as early
 	ringing  bool             // a 1xx has come: CANCEL may go
@@ -127,10 +127,7 @@ func newCall(a *Agent, p *peer, inv Invite) *Call {
 		hang:    make(chan string, 1),
 		settled: make(chan struct{}),
 		gone:    make(chan struct{}),
-		tried:   map[int]bool{},
-		early:   map[string]*fork{},
 		acks:    map[string]*gosip.Request{},
-		remote:  map[string]uint32{},
 		local:   inv.SDP,
 	}
 	if p != nil {

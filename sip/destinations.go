@@ -50,7 +50,7 @@ var costly = []string{
 //
 // Prefixes with + are of the number in E.164, others of the digits as given.
 // The longest prefix that fits decides; of two equally long, the denial.
-func (t Trunk) mayCall(to string) error {
+func (t *Trunk) mayCall(to string) error {
 	real := !t.Loopback()
 	d, isNumber := digits(to)
 	switch {
@@ -119,7 +119,7 @@ func plainName(s string) error {
 }
 
 // checkPrefixes refuses prefixes that could fit nothing.
-func (t Trunk) checkPrefixes() error {
+func (t *Trunk) checkPrefixes() error {
 	for _, list := range [][]string{t.Allow, t.Deny} {
 		for _, p := range list {
 			if d, ok := digits(p); p == "" || p != "+" && (!ok || d != p) {

@@ -23,7 +23,7 @@
 // # One owner
 //
 // One goroutine owns a call from INVITE to the last retransmission. Everyone
-// else — transactions, in-dialog requests, Hangup — sends it messages. Ended is
+// else — the reader of the socket, in-dialog requests, Hangup — sends it messages. Ended is
 // delivered the moment the call is over for people, while the goroutine lingers
 // for 64·T1 to acknowledge late answers, so a caller never waits for a carrier:
 //
@@ -70,6 +70,8 @@
 // (RFC 3263 4.3), so whoever holds the Call need not know, and an answer that
 // comes late from a target left behind is still the call's to hang up.
 //
-// Transport and transactions are sipgo's; the INVITE usage on top of them is
-// ours, because a cancelled, forked or repeated answer must not be lost.
+// Parsing, streams and the transactions of requests that come to us are sipgo's.
+// The transactions of our own requests are ours, kept by the owner of the call:
+// a cancelled, forked or repeated answer must not be lost, and a goroutine and
+// three timers for each request were most of what a call cost.
 package sip

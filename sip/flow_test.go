@@ -18,7 +18,7 @@ func TestAConnectionMadeWhileTheAgentEndsHoldsNothingUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	f, err := a.flowTo("TCP", netip.MustParseAddrPort(l.Addr().String()), "", Trunk{})
+	f, err := a.flowTo("TCP", netip.MustParseAddrPort(l.Addr().String()), "", &Trunk{})
 	if err != nil {
 		t.Fatal(err)
 	}

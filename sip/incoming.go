@@ -98,7 +98,7 @@ func (a *Agent) onIncoming(in inbound) bool {
 // newIncoming makes the call of an INVITE.
 func newIncoming(a *Agent, p *peer, req inbound, d *dialog) *Call {
 	in := &Incoming{
-		Trunk: p.trunk, From: callerOf(req.req), To: userOf(req.req.Recipient), SDP: sdpOf(req.req),
+		Trunk: *p.trunk, From: callerOf(req.req), To: userOf(req.req.Recipient), SDP: sdpOf(req.req),
 		req: req, over: make(chan struct{}), cancel: make(chan struct{}),
 	}
 	c := newCall(a, p, Invite{To: in.From, From: in.To, RingTimeout: p.trunk.RingTimeout})
@@ -109,7 +109,7 @@ func newIncoming(a *Agent, p *peer, req inbound, d *dialog) *Call {
 	c.in, in.call, c.cancelCame = in, c, in.cancel
 	c.ringUntil = time.Now().Add(c.inv.RingTimeout)
 	c.asked, c.final = d, true // there is no INVITE of ours to wait for
-	c.remote[fromTag(req.req)] = req.req.CSeq().SeqNo
+	c.remote = map[string]uint32{fromTag(req.req): req.req.CSeq().SeqNo}
 	c.learn(req.req)
 	c.ladder.note(false, "INVITE")
 	return c

@@ -125,6 +125,9 @@ func (c *Call) releaseHeld(now time.Time) {
 
 // serve acts on a request whose turn it is.
 func (c *Call) serve(h held) {
+	if c.remote == nil {
+		c.remote = map[string]uint32{}
+	}
 	c.remote[h.tag] = h.seq
 	if c.isOver() && h.req.Method != gosip.BYE {
 		h.refuse(481, "Call Does Not Exist")

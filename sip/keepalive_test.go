@@ -75,7 +75,7 @@ func TestSIPSocketsAreMarkedCS3(t *testing.T) {
 	}
 	defer l.Close()
 	to := l.Addr().(*net.TCPAddr).AddrPort()
-	f, err := a.flowTo("TCP", to, "", Trunk{})
+	f, err := a.flowTo("TCP", to, "", &Trunk{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ type form struct {
 
 // form writes a call as the trunk wants it. It refuses a number the trunk may not
 // call and a caller ID it does not own.
-func (t Trunk) form(inv Invite) (f form, err error) {
+func (t *Trunk) form(inv Invite) (f form, err error) {
 	n := t.Numbers
 	written, whole, err := n.write(inv.To, n.To)
 	if err != nil {
@@ -82,7 +82,7 @@ func (t Trunk) form(inv Invite) (f form, err error) {
 }
 
 // owns refuses a caller ID that is not the trunk's, when it says which are.
-func (t Trunk) owns(caller string) error {
+func (t *Trunk) owns(caller string) error {
 	if len(t.CallerIDs) == 0 {
 		return nil
 	}
@@ -280,7 +280,7 @@ func (p *peer) identity() []gosip.Header {
 }
 
 // checkNumbers refuses formats, rules and identities that cannot be written.
-func (t Trunk) checkNumbers() error {
+func (t *Trunk) checkNumbers() error {
 	for _, f := range []string{t.Numbers.To, t.Numbers.From} {
 		if !slices.Contains([]string{"", "+e164", "e164", "national"}, f) {
 			return fmt.Errorf("number format %q is none of +e164, e164 and national", f)

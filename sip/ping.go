@@ -18,11 +18,11 @@ func (a *Agent) Ping(ctx context.Context, t Trunk) (status int, err error) {
 	if err := t.check(); err != nil {
 		return 0, fmt.Errorf("asking trunk %s: %w", t.Name, err)
 	}
-	at, ips, err := a.endpoints(ctx, t)
+	at, ips, err := a.endpoints(ctx, &t)
 	if err != nil {
 		return 0, fmt.Errorf("asking trunk %s: %w", t.Name, err)
 	}
-	status, err = a.options(ctx, way{trunk: t, at: at[0], ips: ips})
+	status, err = a.options(ctx, way{trunk: &t, at: at[0], ips: ips})
 	if err != nil {
 		return 0, fmt.Errorf("asking trunk %s: %w", t.Name, err)
 	}

@@ -48,7 +48,7 @@ func (c *Call) redirect(res *gosip.Response) bool {
 }
 
 // turn readies the way to where a redirection leads.
-func (c *Call) turn(ctx context.Context, t Trunk, target Target, transport string, f form) approached {
+func (c *Call) turn(ctx context.Context, t *Trunk, target Target, transport string, f form) approached {
 	if t.Transport == "tls" || !slices.Contains([]string{"udp", "tcp", "tls"}, strings.ToLower(transport)) {
 		transport = t.Transport // never from TLS to anything less
 	}
@@ -69,7 +69,7 @@ func (c *Call) turn(ctx context.Context, t Trunk, target Target, transport strin
 
 // sentTo is the call as a redirection wants it written, if the trunk may be sent
 // there and may call that number.
-func (t Trunk) sentTo(contact gosip.Uri, f form) (form, bool) {
+func (t *Trunk) sentTo(contact gosip.Uri, f form) (form, bool) {
 	if contact.Scheme != "sip" || !t.mayRedirectTo(contact.Host) || t.mayCall(contact.User) != nil {
 		return f, false
 	}
@@ -81,7 +81,7 @@ func (t Trunk) sentTo(contact gosip.Uri, f form) (form, bool) {
 	return f, true
 }
 
-func (t Trunk) mayRedirectTo(host string) bool {
+func (t *Trunk) mayRedirectTo(host string) bool {
 	domains := t.Redirects.Domains
 	if len(domains) == 0 {
 		domains = []string{t.domain()}

@@ -111,11 +111,11 @@ func (r *registrar) forget(why string) {
 // register tries the trunk's targets in order until one gives an answer of its
 // own, and keeps what became of it.
 func (r *registrar) register(ctx context.Context, expires time.Duration) (granted time.Duration, err error) {
-	at, ips, err := r.agent.endpoints(ctx, r.kept.Trunk)
+	at, ips, err := r.agent.endpoints(ctx, &r.kept.Trunk)
 	if err == nil {
 		slices.SortStableFunc(at, func(a, b endpoint) int { return cmp.Compare(a.priority, b.priority) })
 		for _, e := range at {
-			granted, err = r.with(ctx, way{trunk: r.kept.Trunk, at: e, ips: ips}, expires)
+			granted, err = r.with(ctx, way{trunk: &r.kept.Trunk, at: e, ips: ips}, expires)
 			var why *refusedError
 			if err == nil || errors.As(err, &why) && why.status != 503 || ctx.Err() != nil {
 				break

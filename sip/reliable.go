@@ -23,6 +23,9 @@ func (c *Call) forkOf(tag string) *fork {
 	f, known := c.early[tag]
 	if !known && len(c.early) < maxForks {
 		f = &fork{}
+		if c.early == nil {
+			c.early = map[string]*fork{}
+		}
 		c.early[tag] = f
 	}
 	return f

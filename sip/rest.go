@@ -29,6 +29,7 @@ func (c *Call) rest() bool {
 		return false
 	}
 	c.timer.Stop()
+	c.tried, c.early, c.heard, c.routing.ways = nil, nil, nil, nil // of a call that is not over
 	c.nap.resting = true
 	until := time.Until(c.stayUntil)
 	if c.nap.alarm == nil {

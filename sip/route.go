@@ -101,8 +101,8 @@ func (c *Call) leaveBehind(refused bool) {
 func (a *Agent) ways(ctx context.Context, r Route, inv Invite) ([]way, error) {
 	var all []way
 	var first error
-	for i, t := range r {
-		found, err := a.waysOf(ctx, t, inv)
+	for i, t := range r { // a copy that the ways share
+		found, err := a.waysOf(ctx, &t, inv)
 		for _, w := range found {
 			w.rank, w.backup = t.Priority, i > 0
 			all = append(all, w)
@@ -117,7 +117,7 @@ func (a *Agent) ways(ctx context.Context, r Route, inv Invite) ([]way, error) {
 	return all, nil
 }
 
-func (a *Agent) waysOf(ctx context.Context, t Trunk, inv Invite) ([]way, error) {
+func (a *Agent) waysOf(ctx context.Context, t *Trunk, inv Invite) ([]way, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (a *Agent) waysOf(ctx context.Context, t Trunk, inv Invite) ([]way, error) 
 
 // endpoints finds every address of a trunk. A target that DNS does not know
 // takes only itself out.
-func (a *Agent) endpoints(ctx context.Context, t Trunk) (all []endpoint, ips []netip.Addr, err error) {
+func (a *Agent) endpoints(ctx context.Context, t *Trunk) (all []endpoint, ips []netip.Addr, err error) {
 	var errs []error
 	for _, target := range t.next() {
 		found, err := a.dns.locate(ctx, target, t.Transport)
@@ -258,7 +258,7 @@ func (c *Call) listenFor(now time.Time) {
 	}
 }
 
-func (c *Call) ringTimeout(t Trunk) time.Duration {
+func (c *Call) ringTimeout(t *Trunk) time.Duration {
 	return cmp.Or(c.inv.RingTimeout, t.RingTimeout, DefaultRingTimeout)
 }
 
@@ -356,7 +356,7 @@ func (c *Call) onApproached(m approached) {
 		return
 	}
 	if m.to != nil {
-		c.agent.targets.seat(*m.to, time.Now())
+		c.agent.targets.seat(m.to, time.Now())
 		c.board(*m.to, time.Now())
 	}
 	err := m.err

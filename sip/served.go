@@ -72,7 +72,7 @@ func (a *Agent) keep(k *kept) error {
 
 // lookUp finds a served trunk's addresses and lets them in.
 func (a *Agent) lookUp(ctx context.Context, k *kept) ([]endpoint, []netip.Addr) {
-	at, ips, err := a.endpoints(ctx, k.Trunk)
+	at, ips, err := a.endpoints(ctx, &k.Trunk)
 	if err != nil {
 		a.log.Warn("trunk not found", "trunk", k.Trunk, "err", err)
 		return nil, nil
@@ -112,13 +112,13 @@ func (a *Agent) servedBy(req *gosip.Request) *peer {
 		return nil
 	}
 	k := a.served.trunks[i]
-	p := &peer{trunk: k.Trunk, dest: source, ips: k.ips, nonces: &a.nonces, laddr: a.laddr}
+	p := &peer{trunk: &k.Trunk, dest: source, ips: k.ips, nonces: &a.nonces, laddr: a.laddr}
 	at := k.at
 	a.served.mu.Unlock()
 	network := gosip.NetworkToUpper(req.Transport())
 	if network == "UDP" {
 		p.local, err = a.sentBy(source)
-		p.local = a.outward(k.Trunk, p.local)
+		p.local = a.outward(&k.Trunk, p.local)
 		if err != nil {
 			return nil
 		}
@@ -127,13 +127,13 @@ func (a *Agent) servedBy(req *gosip.Request) *peer {
 	f := a.flowFrom(network, source)
 	for _, e := range at {
 		if f == nil && e.network == network && e.dest.Addr() == source.Addr() {
-			f, err = a.flowTo(network, e.dest, e.host, k.Trunk)
+			f, err = a.flowTo(network, e.dest, e.host, &k.Trunk)
 		}
 	}
 	if f == nil || err != nil {
 		return nil
 	}
-	p.dest, p.local, p.laddr = f.dest, a.outward(k.Trunk, f.local()), f.name
+	p.dest, p.local, p.laddr = f.dest, a.outward(&k.Trunk, f.local()), f.name
 	return p
 }
 
@@ -174,7 +174,7 @@ func (a *Agent) watch(k *kept) {
 		}
 		var round sync.WaitGroup
 		for _, e := range at {
-			round.Go(func() { a.examine(k, way{trunk: k.Trunk, at: e, ips: ips}) })
+			round.Go(func() { a.examine(k, way{trunk: &k.Trunk, at: e, ips: ips}) })
 		}
 		round.Wait()
 		timer.Reset(jitter(every))
@@ -256,7 +256,7 @@ func (a *Agent) outside(p *peer, method gosip.RequestMethod, uri, from, to gosip
 }
 
 // outward is our address as the trunk should see it.
-func (a *Agent) outward(t Trunk, local sentBy) sentBy {
+func (a *Agent) outward(t *Trunk, local sentBy) sentBy {
 	switch t.External {
 	case "":
 		return local

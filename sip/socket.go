@@ -15,6 +15,7 @@ import (
 type socket struct {
 	net.PacketConn
 	udp     *net.UDPConn // nil in tests that bring their own network
+	direct  *direct      // nil where the system has no such way
 	agent   *Agent
 	parser  *gosip.Parser
 	once    sync.Once
@@ -23,7 +24,7 @@ type socket struct {
 
 func newSocket(a *Agent, conn net.PacketConn) *socket {
 	udp, _ := conn.(*net.UDPConn)
-	return &socket{PacketConn: conn, udp: udp, agent: a, parser: gosip.NewParser(), reading: make(chan struct{})}
+	return &socket{PacketConn: conn, udp: udp, direct: newDirect(udp), agent: a, parser: gosip.NewParser(), reading: make(chan struct{})}
 }
 
 // ReadFrom returns the next packet that is none of a call's answers.
@@ -45,6 +46,9 @@ func (s *socket) ReadFrom(b []byte) (int, net.Addr, error) {
 }
 
 func (s *socket) read(b []byte) (int, netip.AddrPort, error) {
+	if s.direct != nil {
+		return s.direct.read(b)
+	}
 	if s.udp != nil {
 		n, from, err := s.udp.ReadFromUDPAddrPort(b)
 		return n, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), err
@@ -74,6 +78,9 @@ func (s *socket) take(b []byte, from netip.AddrPort) {
 }
 
 func (s *socket) write(b []byte, to netip.AddrPort) error {
+	if s.direct != nil {
+		return s.direct.write(b, to)
+	}
 	if s.udp != nil {
 		_, err := s.udp.WriteToUDPAddrPort(b, to)
 		return err

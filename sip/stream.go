@@ -76,7 +76,7 @@ type flowKey struct {
 }
 
 // flowTo finds or makes the flow to a target. It does not connect.
-func (a *Agent) flowTo(network string, dest netip.AddrPort, host string, t Trunk) (*flow, error) {
+func (a *Agent) flowTo(network string, dest netip.AddrPort, host string, t *Trunk) (*flow, error) {
 	key := flowKey{network: network, dest: dest}
 	if network == "TLS" {
 		key.host, key.tls = host, t.TLS

@@ -96,7 +96,7 @@ func (ts *targets) load(trunk string) *trunkLoad {
 // way is one endpoint a call may try: its trunk's place in the route, and the
 // call as that trunk wants it written.
 type way struct {
-	trunk  Trunk
+	trunk  *Trunk
 	rank   int // of the trunk in the route
 	at     endpoint
 	ips    []netip.Addr // of the whole trunk
@@ -104,7 +104,7 @@ type way struct {
 	backup bool // not the first trunk: paced and bounded here, because the caller asked only for the first
 }
 
-func (w way) key() targetKey { return targetKey{w.trunk.Name, w.at.network, w.at.dest} }
+func (w *way) key() targetKey { return targetKey{w.trunk.Name, w.at.network, w.at.dest} }
 
 // choose picks the way the next INVITE takes and counts the call on it; false
 // when none is left. What it passes over stays for later.
@@ -112,7 +112,8 @@ func (ts *targets) choose(ways []way, now time.Time) (i int, ok bool) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	looks := make([]look, 0, len(ways))
-	for i, w := range ways {
+	for i := range ways {
+		w := &ways[i]
 		if !ts.admits(w, now) {
 			continue
 		}
@@ -124,7 +125,7 @@ func (ts *targets) choose(ways []way, now time.Time) (i int, ok bool) {
 	}
 	slices.SortFunc(looks, compare)
 	for _, k := range looks {
-		w := ways[k.i]
+		w := &ways[k.i]
 		if l := ts.load(w.trunk.Name); !w.backup {
 			l.pace.count(now, w.trunk.Rate)
 		} else if !l.pace.take(now, w.trunk.Rate) {
@@ -137,7 +138,7 @@ func (ts *targets) choose(ways []way, now time.Time) (i int, ok bool) {
 }
 
 // sit counts a call on its target. The caller holds mu.
-func (ts *targets) sit(w way, now time.Time) {
+func (ts *targets) sit(w *way, now time.Time) {
 	s := ts.at(w.key())
 	s.start(now)
 	s.live++
@@ -146,7 +147,7 @@ func (ts *targets) sit(w way, now time.Time) {
 }
 
 // seat counts a call on a target it was sent to.
-func (ts *targets) seat(w way, now time.Time) {
+func (ts *targets) seat(w *way, now time.Time) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	ts.sit(w, now)
@@ -229,14 +230,18 @@ func (ts *targets) note(k targetKey, o outcome, why Cause, now time.Time) {
 func (ts *targets) open(ways []way, now time.Time) bool {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	return slices.ContainsFunc(ways, func(w way) bool {
-		return ts.admits(w, now) && (!w.backup || ts.load(w.trunk.Name).pace.ready(now, w.trunk.Rate))
-	})
+	for i := range ways {
+		w := &ways[i]
+		if ts.admits(w, now) && (!w.backup || ts.load(w.trunk.Name).pace.ready(now, w.trunk.Rate)) {
+			return true
+		}
+	}
+	return false
 }
 
 // admits reports whether a way is open: its breaker lets a call through, and a
 // backup trunk has a channel free. The caller holds mu.
-func (ts *targets) admits(w way, now time.Time) bool {
+func (ts *targets) admits(w *way, now time.Time) bool {
 	full := w.backup && w.trunk.Channels > 0 && ts.load(w.trunk.Name).live >= w.trunk.Channels
 	return ts.at(w.key()).allows(now) && !full
 }
@@ -245,7 +250,8 @@ func (ts *targets) admits(w way, now time.Time) bool {
 func (ts *targets) closed(ways []way) string {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	for _, w := range ways {
+	for i := range ways {
+		w := &ways[i]
 		if s := ts.at(w.key()); !s.until.IsZero() {
 			return fmt.Sprintf("%s is left alone until %s after %q", w.at, s.until.Format(time.TimeOnly), s.failed)
 		}

@@ -75,7 +75,7 @@ func (t Trunk) Loopback() bool {
 }
 
 // gateways are the carrier's, at least one.
-func (t Trunk) gateways() []Target {
+func (t *Trunk) gateways() []Target {
 	if len(t.Targets) > 0 {
 		return t.Targets
 	}
@@ -83,7 +83,7 @@ func (t Trunk) gateways() []Target {
 }
 
 // next are where packets go: the outbound proxy, else the gateways.
-func (t Trunk) next() []Target {
+func (t *Trunk) next() []Target {
 	if t.Proxy != "" {
 		return []Target{{Addr: t.Proxy}}
 	}
@@ -97,7 +97,7 @@ func (t Trunk) String() string { return t.Name + " (" + t.gateways()[0].Addr + "
 func (t Trunk) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
 // realm is the only realm that gets this trunk's password.
-func (t Trunk) realm() string {
+func (t *Trunk) realm() string {
 	if t.Realm != "" {
 		return t.Realm
 	}
@@ -105,7 +105,7 @@ func (t Trunk) realm() string {
 }
 
 // domain is the carrier's: where its users are.
-func (t Trunk) domain() string {
+func (t *Trunk) domain() string {
 	if t.Domain != "" {
 		return t.Domain
 	}
@@ -117,7 +117,7 @@ func (t Trunk) domain() string {
 const maxGateways = 32
 
 // check refuses a trunk that cannot be written into a request safely.
-func (t Trunk) check() error {
+func (t *Trunk) check() error {
 	if !slices.Contains([]string{"", "udp", "tcp", "tls", "auto"}, t.Transport) {
 		return fmt.Errorf("transport %q is not udp, tcp, tls or auto", t.Transport)
 	}
@@ -174,7 +174,7 @@ func (t Trunk) Check() error {
 
 // peer is a trunk's target as the network sees it for one call.
 type peer struct {
-	trunk  Trunk
+	trunk  *Trunk
 	at     endpoint
 	dest   netip.AddrPort // where packets go
 	ips    []netip.Addr   // every address that may speak for the trunk
@@ -224,7 +224,7 @@ func (a *Agent) approach(ctx context.Context, w way) (*peer, error) {
 
 // routes are the Route headers of a request that opens a dialog: the outbound
 // proxy's, then what the registrar gave (RFC 3608 6.1).
-func (a *Agent) routes(t Trunk) []string {
+func (a *Agent) routes(t *Trunk) []string {
 	var routes []string
 	if t.Proxy != "" {
 		routes = append(routes, "<sip:"+t.Proxy+";lr>")
