@@ -4,12 +4,16 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"warmline/dialogs"
 )
 
 // floors says on which floor a room stands. Subfolders stand with their room
@@ -179,6 +183,40 @@ func TestPureRoomsTouchNothing(t *testing.T) {
 			if slices.Contains(pure, r) && (imp == "net" || imp == "net/http" || imp == "os" || imp == "os/exec" || imp == "math/rand" || imp == "math/rand/v2" || imp == "database/sql") {
 				t.Errorf("%s imports %s: %s decides and touches nothing", f.name, imp, r)
 			}
+		}
+	}
+}
+
+// TestWordsOfAModelHaveNoWayIntoACall: for marketing only text of an approved tree
+// version is ever spoken. What a model writes is read by one command at the desk; in a
+// call it is behind dialogs.Understander, which can give an intent's name and nothing
+// else. That a name cannot become speech either is dialer's TestNoWordOfAnUnderstanderIsEverSpoken.
+func TestWordsOfAModelHaveNoWayIntoACall(t *testing.T) {
+	proposing := 0
+	for _, f := range sources(t) {
+		if _, fake := imitates(f.dir); f.test || fake {
+			continue
+		}
+		if slices.Contains(f.imports, "warmline/speech/openai") && f.dir != "cmd/warmline" {
+			t.Errorf("%s imports speech/openai: only cmd/warmline wires it, behind dialogs.Understander", f.name)
+		}
+		text, err := os.ReadFile(f.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), ".Propose(") {
+			if proposing++; f.name != "cmd/warmline/proposecmd.go" {
+				t.Errorf("%s asks a model for words: only «warmline dialog propose» does, for a person to approve", f.name)
+			}
+		}
+	}
+	if proposing != 1 {
+		t.Errorf("%d files ask for words, want 1: the reading is broken", proposing)
+	}
+	answer := reflect.TypeFor[dialogs.Reading]()
+	for f := range answer.Fields() {
+		if f.Name != "Intent" && f.Name != "Confidence" {
+			t.Errorf("an Understander can give %s: it names an intent and how sure it is, no more", f.Name)
 		}
 	}
 }

@@ -15,33 +15,36 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"warmline/speech/openai"
 )
 
 // Config is everything an operator sets: one file, then the environment, where
 // WARMLINE_SIP_LISTEN is sip.listen. deploy/warmline.example.yaml explains
 // every key; a test keeps the two equal.
 type Config struct {
-	DatabaseURL string          `yaml:"database_url"`
-	Redis       string          `yaml:"redis"`
-	Listen      string          `yaml:"listen"`
-	PublicURL   string          `yaml:"public_url"`
-	Brand       string          `yaml:"brand"`
-	Dialogs     string          `yaml:"dialogs"`
-	SpokenNames string          `yaml:"spoken_names"`
-	DataDir     string          `yaml:"data_dir"`
-	APIToken    string          `yaml:"api_token"`
-	Log         LogConfig       `yaml:"log"`
-	SIP         SIPConfig       `yaml:"sip"`
-	Media       MediaConfig     `yaml:"media"`
-	Trunks      []TrunkConfig   `yaml:"trunks"`
-	Dialer      DialerConfig    `yaml:"dialer"`
-	Queues      []QueueConfig   `yaml:"queues"`
-	Recording   RecordingConfig `yaml:"recording"`
-	Speech      SpeechConfig    `yaml:"speech"`
-	Occasions   OccasionsConfig `yaml:"occasions"`
-	Suppression KeyConfig       `yaml:"suppression"`
-	WeCom       WeComConfig     `yaml:"wecom"`
-	SMS         SMSConfig       `yaml:"sms"`
+	DatabaseURL   string              `yaml:"database_url"`
+	Redis         string              `yaml:"redis"`
+	Listen        string              `yaml:"listen"`
+	PublicURL     string              `yaml:"public_url"`
+	Brand         string              `yaml:"brand"`
+	Dialogs       string              `yaml:"dialogs"`
+	SpokenNames   string              `yaml:"spoken_names"`
+	DataDir       string              `yaml:"data_dir"`
+	APIToken      string              `yaml:"api_token"`
+	Log           LogConfig           `yaml:"log"`
+	SIP           SIPConfig           `yaml:"sip"`
+	Media         MediaConfig         `yaml:"media"`
+	Trunks        []TrunkConfig       `yaml:"trunks"`
+	Dialer        DialerConfig        `yaml:"dialer"`
+	Queues        []QueueConfig       `yaml:"queues"`
+	Recording     RecordingConfig     `yaml:"recording"`
+	Speech        SpeechConfig        `yaml:"speech"`
+	Understanding UnderstandingConfig `yaml:"understanding"`
+	Occasions     OccasionsConfig     `yaml:"occasions"`
+	Suppression   KeyConfig           `yaml:"suppression"`
+	WeCom         WeComConfig         `yaml:"wecom"`
+	SMS           SMSConfig           `yaml:"sms"`
 }
 
 // LogConfig says how much is logged and in what form.
@@ -74,6 +77,17 @@ type SpeechConfig struct {
 	Espeak string  `yaml:"espeak"`
 	Rate   float64 `yaml:"rate"`
 	Ears   string  `yaml:"ears"`
+}
+
+// UnderstandingConfig names a language model that is asked what the rules leave
+// open. Without a URL it is off.
+type UnderstandingConfig struct {
+	URL      string        `yaml:"url"`
+	Model    string        `yaml:"model"`
+	APIKey   string        `yaml:"api_key"`
+	Deadline time.Duration `yaml:"deadline"`
+	PriceIn  float64       `yaml:"price_in"`
+	PriceOut float64       `yaml:"price_out"`
 }
 
 // OccasionsConfig names the sources of kind reasons.
@@ -147,12 +161,13 @@ type SMSConfig struct {
 func defaults() Config {
 	return Config{
 		Listen: "127.0.0.1:8080", Brand: "苏小糖", Dialogs: "examples/dialogs", SpokenNames: "examples/spoken.csv",
-		Log:       LogConfig{"info", "text"},
-		SIP:       SIPConfig{"127.0.0.1:0"},
-		Media:     MediaConfig{"127.0.0.1", "16384-32767"},
-		Dialer:    DialerConfig{Channels: 200, MaxTalk: 3 * time.Minute, Drain: 60 * time.Second},
-		Recording: RecordingConfig{Retain: 30 * 24 * time.Hour},
-		Speech:    SpeechConfig{Voice: "espeak", Espeak: "espeak-ng", Rate: 1, Ears: "tones"},
+		Log:           LogConfig{"info", "text"},
+		SIP:           SIPConfig{"127.0.0.1:0"},
+		Media:         MediaConfig{"127.0.0.1", "16384-32767"},
+		Dialer:        DialerConfig{Channels: 200, MaxTalk: 3 * time.Minute, Drain: 60 * time.Second},
+		Recording:     RecordingConfig{Retain: 30 * 24 * time.Hour},
+		Speech:        SpeechConfig{Voice: "espeak", Espeak: "espeak-ng", Rate: 1, Ears: "tones"},
+		Understanding: UnderstandingConfig{Deadline: openai.DefaultDeadline},
 		Occasions: OccasionsConfig{
 			Almanac: "examples/almanac.json", Events: "examples/events.csv",
 		},
@@ -187,10 +202,13 @@ func loadConfig(path string, env []string) (Config, error) {
 
 var unknownField = regexp.MustCompile(`unknown field "([^"]+)"`)
 
+// secrets are values the decoder's message may quote with the lines around a mistake.
+var secrets = regexp.MustCompile(`((?:password|secret|secret_key|api_key|api_token|token|aes_key|key)["']?[ \t]*:[ \t]*)[^ \t\n#][^\n]*`)
+
 // explain adds the nearest known key to the decoder's message, which has line
 // and column.
 func explain(err error) string {
-	msg := yaml.FormatError(err, false, true)
+	msg := secrets.ReplaceAllString(yaml.FormatError(err, false, true), "$1…")
 	m := unknownField.FindStringSubmatch(msg)
 	if m == nil {
 		return msg
@@ -338,6 +356,9 @@ func (c Config) check() error {
 	}
 	if v := c.Speech.Ears; v != "tones" && v != "none" {
 		return fmt.Errorf("config: speech.ears %q is neither tones nor none", v)
+	}
+	if err := c.Understanding.check(); err != nil {
+		return err
 	}
 	if v := c.Log.Level; v != "debug" && v != "info" && v != "warn" && v != "error" {
 		return fmt.Errorf("config: log.level %q is not debug, info, warn or error", v)

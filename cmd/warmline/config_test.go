@@ -47,6 +47,10 @@ func TestConfigErrorsSayWhereAndWhatWouldBeRight(t *testing.T) {
 		{"a port range the wrong way", "media: {ports: 9000-8000, ip: 127.0.0.1}\n", "media.ports"},
 		{"an API the world can reach, without a token", "listen: 0.0.0.0:8080\n", "api_token"},
 		{"a public address without a token", "public_url: https://x.example\n", "api_token"},
+		{"a model over plain HTTP", "understanding: {url: 'http://api.example/v1', model: m}\n", "not https"},
+		{"a model nobody named", "understanding: {url: 'https://api.example/v1'}\n", "no model"},
+		{"a key without an endpoint", "understanding: {api_key: k}\n", "no url"},
+		{"a deadline nobody waits for", "understanding: {url: 'https://api.example/v1', model: m, deadline: 30s}\n", "a person waits"},
 		{"a short suppression key", "suppression: {key: YWJj}\n", "openssl rand"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -92,5 +96,12 @@ func TestEnvironmentOverridesTheFile(t *testing.T) {
 	}
 	if _, err := loadConfig("", []string{"WARMLINE_DIALER_CHANNELS=many"}); err == nil || !strings.Contains(err.Error(), "WARMLINE_DIALER_CHANNELS") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestConfigErrorsTellNoSecret(t *testing.T) {
+	_, err := loadConfig(writeFile(t, "understanding:\n  api_key: sk-4f0c9a7be21d # ours\n  modell: m\nwecom: {secret: 'geheim'}\n"), nil)
+	if err == nil || !strings.Contains(err.Error(), `did you mean "model"`) || strings.Contains(err.Error(), "sk-4f0c") || strings.Contains(err.Error(), "geheim") {
+		t.Errorf("%v", err)
 	}
 }

@@ -20,6 +20,7 @@ type dialogCmd struct {
 	Graph      dialogGraphCmd      `cmd:"" help:"A picture of a tree, SVG or Mermaid."`
 	Say        dialogSayCmd        `cmd:"" help:"Hear one line of a tree."`
 	Understand dialogUnderstandCmd `cmd:"" help:"What sentences are understood as."`
+	Propose    dialogProposeCmd    `cmd:"" help:"Other wordings of a line from a language model, checked; you approve."`
 	Replay     dialogReplayCmd     `cmd:"" help:"Step a call's journal again, or through a new version."`
 	Export     dialogExportCmd     `cmd:"" help:"A tree as a table (话术表, XLSX)."`
 	Import     dialogImportCmd     `cmd:"" help:"A table (话术表, XLSX) as a tree."`

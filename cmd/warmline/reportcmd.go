@@ -222,6 +222,8 @@ func (c *doctorCmd) look(a *app, cfg Config, add func(check string, err error, s
 		says += " (for tests: real customers deserve a better voice)"
 	}
 	add("voice", err, says, "apt-get install -y espeak-ng")
+	says, err = cfg.Understanding.examine(a.ctx)
+	add("understanding", err, says, "check understanding: url, model and api_key; or leave url empty, and the rules understand alone")
 	_, err = newFactBook(cfg, a.log)
 	add("occasions", err, "almanac, events and spoken names read", "mend the file it names")
 	t := newTrees(cfg.Dialogs)

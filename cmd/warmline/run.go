@@ -17,6 +17,7 @@ import (
 	"warmline/dialer"
 	"warmline/scheduler/tasks"
 	"warmline/sip"
+	"warmline/speech/openai"
 	"warmline/web"
 )
 
@@ -267,7 +268,7 @@ func (h *house) metrics() []prometheus.Collector {
 	gauge := func(name, help string, f func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
 	}
-	return []prometheus.Collector{
+	own := []prometheus.Collector{
 		gauge("warmline_spool_waiting", "Facts on our own disk that PostgreSQL has not taken; above 0 no new contact starts.",
 			func() float64 { return float64(h.caller.spool.waiting()) }),
 		gauge("warmline_rtp_late_p99_seconds", "Send lateness of audio frames in the last ten seconds, 99th percentile.",
@@ -283,4 +284,8 @@ func (h *house) metrics() []prometheus.Collector {
 				return 0
 			}),
 	}
+	if model, ok := h.caller.dialer.Understander.(*openai.Client); ok {
+		own = append(own, understandingMetrics{model})
+	}
+	return own
 }

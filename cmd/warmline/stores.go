@@ -165,12 +165,21 @@ func newDialer(ctx context.Context, cfg Config, now func() time.Time, log *slog.
 	if cfg.Speech.Ears == "none" {
 		d.Ears = nil
 	}
+	stop := func() { agent.Close(); engine.Close() }
 	if d.Queues, err = cfg.queues(); err != nil {
-		agent.Close()
-		engine.Close()
+		stop()
 		return nil, nil, err
 	}
-	return d, func() { agent.Close(); engine.Close() }, nil
+	if cfg.Understanding.URL != "" {
+		model, err := cfg.Understanding.client()
+		if err != nil {
+			stop()
+			return nil, nil, err
+		}
+		d.Understander, d.Patience = model, cfg.Understanding.Deadline+grace
+		return d, func() { stop(); model.Close() }, nil
+	}
+	return d, stop, nil
 }
 
 // newVoice is the configured voice and the folder its prompts are kept in.
