@@ -92,7 +92,7 @@ func nextWorkday(t time.Time) (time.Time, error) {
 // dayLimit ends a demo that hangs.
 const (
 	quietAfter = 1500 * time.Millisecond
-	dayLimit   = 3 * time.Minute
+	dayLimit   = 6 * time.Minute
 )
 
 // untilQuiet waits until nobody is due, nothing is live, and the simulated
