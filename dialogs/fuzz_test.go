@@ -58,7 +58,7 @@ func FuzzExpression(f *testing.F) {
 // FuzzUnderstand: every sentence gets an intent of the closed list after any question, and
 // with an opt-out in it, before or behind, it is an opt-out.
 func FuzzUnderstand(f *testing.F) {
-	for _, s := range []string{"可以", "明天下午三点", "下周八二十五点", "十十十点", "99999小时后", ":::", "？？", "ＯＫ", "一三八零零一三八零零零", "不用不用不用不用你加吧", "double double triple", "at 25:99 pm next next friday", "half past", "别 别 别 打", "\xff\xfe"} {
+	for _, s := range []string{"可以", "明天下午三点", "下周八二十五点", "十十十点", "99999小时后", ":::", "？？", "ＯＫ", "一三八零零一三八零零零", "不用不用不用不用你加吧", "double double triple", "at 25:99 pm next next friday", "half past", "大清早的打什么打", "太晚的话", "别 别 别 打", "\xff\xfe"} {
 		f.Add(s, uint8(len(s)))
 	}
 	optOuts := map[string][]string{"zh-CN": {"不要再打了", "别打了", "以后别联系我", "把我拉黑", "退订"}, "en": {"don't call me again", "stop calling me", "take me off your list"}}

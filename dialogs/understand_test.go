@@ -136,6 +136,16 @@ func TestWhatOnlySoundsLikeAPhrase(t *testing.T) {
 	}
 }
 
+// TestAWordBehindAPartOfTheDayIsReadOnce: 早的 gave no time and moved on over nothing, so
+// that a sentence with it was never done.
+func TestAWordBehindAPartOfTheDayIsReadOnce(t *testing.T) {
+	for said, want := range map[string]string{"大清早的别打了": "opt_out", "太晚的话就别打电话了": "opt_out", "大清早的吵死人": "complaint"} {
+		if in := Understand(said, "opening", "zh-CN", monday); in.Name != want {
+			t.Errorf("%q is %s by %s, want %s", said, in.Name, in.Rule, want)
+		}
+	}
+}
+
 func TestEnglishTimesThatPeopleName(t *testing.T) {
 	tests := map[string]string{
 		"call me tomorrow at 3": "11-24 15:00", "in two hours": "11-23 12:30", "next Friday morning": "12-04 10:00", "at half past four": "11-23 16:30",

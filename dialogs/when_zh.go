@@ -117,11 +117,15 @@ func (t *chineseTimes) moment() (naming, bool) {
 	if t.in[t.at-1] == '的' {
 		t.at--
 	}
+	if t.at == from {
+		return naming{}, false
+	}
 	t.take("以后", "之后", "之前", "以前", "左右", "过后", "后")
 	return m, true
 }
 
 func (t *chineseTimes) day(m *naming) {
+	from := t.at
 	switch w := t.take("大后天", "后天", "后儿个", "后儿", "明儿个", "明儿", "明天", "明日", "明早", "明晚", "今早", "今晚", "今儿个", "今儿", "今天", "今日", "大前天", "前天", "昨天", "昨儿", "昨晚", "前几天", "上周", "上个月", "上星期", "上礼拜", "去年", "刚才", "刚刚"); w {
 	case "":
 		t.week(m)
@@ -135,7 +139,7 @@ func (t *chineseTimes) day(m *naming) {
 	default:
 		m.past = true
 	}
-	if t.at > 0 && m.part == noPart {
+	if t.at > from && m.part == noPart {
 		switch t.in[t.at-1] {
 		case '早':
 			m.part = morning
