@@ -294,8 +294,10 @@ func (m *matcher) run(pc, at, filled, misheard int) (int, int, int) {
 			at++
 		case stepFork:
 			if s.alt >= 0 {
-				if end, n, h := m.run(s.next, at, filled, misheard); end >= 0 {
-					return end, n, h
+				if m.mayBegin(&m.steps[s.next], at) {
+					if end, n, h := m.run(s.next, at, filled, misheard); end >= 0 {
+						return end, n, h
+					}
 				}
 				pc = s.alt
 				continue
@@ -326,6 +328,11 @@ func (m *matcher) run(pc, at, filled, misheard int) (int, int, int) {
 		}
 		pc = s.next
 	}
+}
+
+// mayBegin spares a branch that would fail at its first token.
+func (m *matcher) mayBegin(s *step, at int) bool {
+	return s.do != stepToken || m.is(at, s.tok) || m.is(at, tokPause) || m.sounds != nil && at < len(m.text) && m.sounds[at] == s.sound
 }
 
 func (m *matcher) is(at int, t token) bool { return at < len(m.text) && m.text[at] == t }

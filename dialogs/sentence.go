@@ -48,7 +48,7 @@ func readChinese(text string, now time.Time) sentence {
 }
 
 // hello keeps words from being taken for fillers.
-var hello = strings.NewReplacer("唔使", "不用", "唔要", "不要", "唔需要", "不需要", "唔係", "不是", "唔好", "不要", "唔得", "不行", "干嘛", "干啥", "哈喽", "你好", "哈罗", "你好", "哈咯", "你好", "哈啰", "你好")
+var hello = strings.NewReplacer("唔使", "不用", "唔要", "不要", "唔需要", "不需要", "唔係", "不是", "唔好", "不要", "唔得", "不行", "唔想", "不想", "我系", "我是", "没有问题", "没问题", "覅", "不要", "莫得", "没有", "等哈", "等会", "一哈", "一会", "拉嘿", "拉黑", "唔该", "麻烦", "唔知", "不知", "唔识", "不认识", "唔记得", "不记得", "唔系", "不是", "唔同", "不同", "唔方便", "不方便", "唔得闲", "没空", "乜嘢", "什么", "做咩", "干什么", "边位", "哪位", "边个", "哪个", "点解", "为什么", "咋个", "怎么", "啥子", "什么", "孬", "不好", "干嘛", "干啥", "哈喽", "你好", "哈罗", "你好", "哈咯", "你好", "哈啰", "你好")
 
 func trimPauses(tokens []token) []token {
 	for len(tokens) > 0 && tokens[len(tokens)-1] == tokPause {
@@ -105,8 +105,8 @@ func plainRunes(text string) []rune {
 // simplified turns what some ears write in traditional characters, and endings that are
 // 了 said softly.
 var simplified = func() map[rune]rune {
-	from := []rune("電話嗎說來個這誰沒還開車會時點間別號對們給騙訴麼讓聽買東錢價優惠發請問進幾鐘過後從單訂絡繫擾煩報舉黃總經熱線機裡裏體驗課飯醫場產貨質壞爛閒妳啦咯囉喇")
-	to := []rune("电话吗说来个这谁没还开车会时点间别号对们给骗诉么让听买东钱价优惠发请问进几钟过后从单订络系扰烦报举黄总经热线机里里体验课饭医场产货质坏烂闲你了了了了")
+	from := []rune("電話嗎說來個這誰沒還開車會時點間別號對們給騙訴麼讓聽買東錢價優惠發請問進幾鐘過後從單訂絡繫擾煩報舉黃總經熱線機裡裏體驗課飯醫場產貨質壞爛閒妳啦咯囉喇俺侬嚟俾畀哋嘅咗冇佢係睇喺")
+	to := []rune("电话吗说来个这谁没还开车会时点间别号对们给骗诉么让听买东钱价优惠发请问进几钟过后从单订络系扰烦报举黄总经热线机里里体验课饭医场产货质坏烂闲你了了了了我你来给给们的了没他是看在")
 	out := map[rune]rune{}
 	for i, r := range from {
 		out[r] = to[i]
@@ -197,6 +197,9 @@ func readEnglish(text string, now time.Time, dict map[string]token) sentence {
 		default:
 			s.filler = false
 			t := dict[w]
+			if t == 0 && strings.HasSuffix(w, "in") {
+				t = dict[w+"g"] // callin
+			}
 			if n := len(s.tokens); t == 0 || n == 0 || s.tokens[n-1] != t {
 				s.tokens = append(s.tokens, t)
 			}
@@ -293,5 +296,5 @@ var contractions = map[string][]string{
 	"im": {"i", "am"}, "ive": {"i", "have"}, "youre": {"you", "are"}, "thats": {"that", "is"}, "whos": {"who", "is"}, "whats": {"what", "is"},
 	"gonna": {"going", "to"}, "wanna": {"want", "to"}, "gotta": {"got", "to"}, "lemme": {"let", "me"}, "gimme": {"give", "me"},
 	"whatcha": {"what", "you"}, "y'all": {"you"}, "ya": {"you"}, "u": {"you"}, "mhm": {"uhhuh"}, "mmhmm": {"uhhuh"}, "okay": {"ok"}, "okey": {"ok"}, "k": {"ok"},
-	"o'clock": {"oclock"}, "we-chat": {"wechat"}, "c'mon": {"come", "on"}, "ain't": {"is", "not"}, "let's": {"let", "us"},
+	"o'clock": {"oclock"}, "we-chat": {"wechat"}, "c'mon": {"come", "on"}, "stahp": {"stop"}, "plz": {"please"}, "pls": {"please"}, "agin": {"again"}, "kall": {"call"}, "ain't": {"is", "not"}, "let's": {"let", "us"},
 }

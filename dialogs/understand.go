@@ -83,7 +83,7 @@ func (l *lexicon) understand(text []token, question string) Intent {
 	}
 	h, ok := l.findSound(text, question, func(intent string) bool {
 		switch intent {
-		case "yes", "greeting", "other", in.Name:
+		case "yes", "greeting", "backchannel", "other", in.Name:
 			return false
 		case "opt_out":
 			return true

@@ -253,6 +253,7 @@ func (t *englishTimes) minute() int {
 // duration reads in two hours, in half an hour, in an hour and a half, give me ten minutes,
 // two days from now.
 func (t *englishTimes) duration() (naming, bool) {
+	first := t.at == 0
 	lead := t.take("in", "within", "after", "another") != "" || t.phrase("give me") || t.phrase("wait")
 	t.take("about", "like", "another", "maybe")
 	half, n := false, 1
@@ -261,6 +262,8 @@ func (t *englishTimes) duration() (naming, bool) {
 		half, n = true, 0
 	case t.phrase("a couple of"), t.phrase("a couple"), t.phrase("couple of"), t.phrase("couple"):
 		n = 2
+	case t.phrase("a minute"), t.phrase("a min"): // a while
+		return naming{}, false
 	case t.phrase("an"), t.phrase("a"):
 	default:
 		v, used := readEnglishNumber(t.in[t.at:])
@@ -292,7 +295,8 @@ func (t *englishTimes) duration() (naming, bool) {
 		d += size / 2
 	}
 	trail := t.phrase("from now") || t.phrase("later")
-	if !lead && !trail || d == 0 || t.take("ago") != "" {
+	alone := first && (t.at == len(t.in) || t.in[t.at] == "please")
+	if !lead && !trail && !alone || d == 0 || t.take("ago") != "" {
 		return naming{}, false
 	}
 	return naming{hasDuration: true, after: d}, true
