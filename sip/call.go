@@ -112,6 +112,7 @@ type Call struct {
 	routing   routing
 	exchanges []*exchange // requests on their way, but for the INVITE
 	timer     *time.Timer
+	last      time.Time // something came
 	ringUntil time.Time
 	stayUntil time.Time
 	isSettled bool
@@ -153,7 +154,10 @@ func (c *Call) Ladder() []Turn { return c.ladder.copy() }
 // it. Ended follows at once too; the reason becomes its Cause.Phrase and goes
 // out with BYE. Only the first Hangup counts.
 func (c *Call) Hangup(reason string) {
-	c.hangup.Do(func() { c.hang <- reason })
+	c.hangup.Do(func() {
+		c.hang <- reason
+		c.stir()
+	})
 }
 
 func (c *Call) isOver() bool { return c.over.Load() }
@@ -201,6 +205,7 @@ func (c *Call) run() {
 
 // attend is the owner's watch: until the call is forgotten, or rests.
 func (c *Call) attend() {
+	c.last = time.Now()
 	for !c.finished() {
 		if c.idle() && c.rest() {
 			return
@@ -230,10 +235,13 @@ func (c *Call) attend() {
 			c.onHangup(reason)
 		case now := <-c.timer.C:
 			c.onTimer(now)
+			c.settle()
+			continue
 		case <-c.agent.stop:
 			c.depart()
 			return
 		}
+		c.last = time.Now()
 		c.settle()
 	}
 	c.depart()
@@ -324,14 +332,22 @@ func (c *Call) deadlines(yield func(time.Time)) {
 	}
 }
 
-// arm sets the one timer to the nearest deadline.
-func (c *Call) arm() {
-	var next time.Time
+// nearest is the first of the deadlines, zero when there is none.
+func (c *Call) nearest() (next time.Time) {
 	c.deadlines(func(t time.Time) {
 		if next.IsZero() || t.Before(next) {
 			next = t
 		}
 	})
+	return next
+}
+
+// arm sets the one timer to the nearest deadline.
+func (c *Call) arm() {
+	next := c.nearest()
+	if calm := c.last.Add(calmAfter); c.calm() && !c.isOver() && (next.IsZero() || calm.Before(next)) {
+		next = calm
+	}
 	if next.IsZero() {
 		c.timer.Stop()
 		return

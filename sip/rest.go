@@ -5,37 +5,51 @@ import (
 	"time"
 )
 
-// nap is an ended call's sleep. It stays listed for 64·T1 because answers may
-// still be repeated, but in nearly every call nothing comes; so its owner's
-// goroutine goes home, its stack serves the next call, and the first message
-// calls it back.
+// nap is the sleep of a call in which nothing happens: a conversation, in which
+// only media flows, or the 64·T1 an ended call stays listed because answers may
+// still be repeated. Its owner's goroutine goes home, its stack serves other
+// calls, and the first message calls it back.
 type nap struct {
 	mu      sync.Mutex
 	resting bool
-	alarm   *time.Timer // at stayUntil
+	alarm   *time.Timer // at the nearest deadline; nil before the first
+}
+
+// calmAfter is how long nothing has happened in a conversation before its owner
+// rests, so that a call hung up at once pays for no rest.
+const calmAfter = time.Second
+
+// calm reports whether a call waits for nothing: ended and confirmed, or answered
+// with all questions settled.
+func (c *Call) calm() bool {
+	return c.tx == nil && c.offer == nil && len(c.exchanges)+len(c.held)+len(c.proposals) == 0 && c.farewell == "" &&
+		(c.isSettled || c.dialog != nil && !c.isOver())
 }
 
 // idle reports whether the owner has nothing left to do but to be there.
 func (c *Call) idle() bool {
-	return c.isSettled && c.offer == nil && len(c.held) == 0 && len(c.proposals) == 0 && c.farewell == ""
+	return c.calm() && (c.isOver() || time.Since(c.last) >= calmAfter)
 }
 
-// rest sends the owner home until a message or the end of its stay. It reports
+// rest sends the owner home until a message or the next deadline. It reports
 // false when something has come meanwhile, or the agent is closing.
 func (c *Call) rest() bool {
 	c.nap.mu.Lock()
 	defer c.nap.mu.Unlock()
-	if len(c.mail) > 0 || len(c.told) > 0 || c.agent.isClosed() {
+	if len(c.mail)+len(c.told)+len(c.hang) > 0 || c.agent.isClosed() {
 		return false
 	}
 	c.timer.Stop()
-	c.tried, c.early, c.heard, c.routing.ways = nil, nil, nil, nil // of a call that is not over
+	if c.isOver() { // these are of a call that is not
+		c.tried, c.early, c.heard, c.routing.ways = nil, nil, nil, nil
+	}
 	c.nap.resting = true
-	until := time.Until(c.stayUntil)
-	if c.nap.alarm == nil {
-		c.nap.alarm = time.AfterFunc(until, c.stir)
-	} else {
-		c.nap.alarm.Reset(until)
+	switch next := c.nearest(); {
+	case next.IsZero():
+	case c.nap.alarm == nil:
+		c.nap.alarm = time.AfterFunc(time.Until(next), c.stir)
+	default:
+		c.nap.alarm.Reset(time.Until(next))
 	}
 	return true
 }
@@ -46,6 +60,8 @@ func (c *Call) stir() {
 	defer c.nap.mu.Unlock()
 	if c.nap.resting && c.agent.spawn(c.attend) {
 		c.nap.resting = false
-		c.nap.alarm.Stop()
+		if c.nap.alarm != nil {
+			c.nap.alarm.Stop()
+		}
 	}
 }
