@@ -18,6 +18,9 @@ const (
 // PacketSize is an RTP header and 20 ms of G.711.
 const PacketSize = 12 + 160
 
+// FarKey is key and salt of the far end that speaks SRTP; nothing secret is said.
+var FarKey = [28]byte{'a', ' ', 'k', 'e', 'y', ' ', 'f', 'o', 'r', ' ', 'b', 'e', 'n', 'c', 'h'}
+
 // A Wire is one UDP socket on 127.0.0.1 used by system calls alone.
 type Wire struct {
 	Port int
@@ -117,19 +120,39 @@ func (w *Wire) Take(b []byte) (n int, at time.Time, ok bool) {
 
 // A Wheel tells one thread when its slots are due, by an absolute schedule.
 type Wheel struct {
-	began time.Time
-	base  int64 // of CLOCK_MONOTONIC when it began
+	began time.Time // tick 0
+	base  int64     // the same by CLOCK_MONOTONIC
 	Tick  int64
 	until unix.Timespec
 }
 
-// NewWheel begins now.
-func NewWheel() (*Wheel, error) {
+// NearPhase is when a measured wheel turns after the far end's. Two that turn at
+// the same moment contend for the kernel's memory, and how much so would be chance.
+const NearPhase = Slot / 2
+
+// NewWheel begins with the next slot of the machine's clock and a phase.
+func NewWheel(phase time.Duration) (*Wheel, error) {
+	wait, now, err := untilPhase(phase)
+	if err != nil {
+		return nil, err
+	}
+	return &Wheel{began: time.Now().Add(wait), base: now + int64(wait)}, nil
+}
+
+// SleepToPhase returns when a wheel with that phase would begin.
+func SleepToPhase(phase time.Duration) error {
+	wait, _, err := untilPhase(phase)
+	time.Sleep(wait)
+	return err
+}
+
+func untilPhase(phase time.Duration) (wait time.Duration, now int64, err error) {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		return nil, os.NewSyscallError("clock_gettime", err)
+		return 0, 0, os.NewSyscallError("clock_gettime", err)
 	}
-	return &Wheel{began: time.Now(), base: ts.Nano()}, nil
+	now = ts.Nano()
+	return Slot - time.Duration(now-int64(phase))%Slot, now, nil
 }
 
 // Next sleeps until the next slot is due; it does not sleep when that is past.

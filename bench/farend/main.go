@@ -3,8 +3,10 @@
 // (PCMA, silence), spread over slots of 2 ms. A socket nobody has spoken to for a
 // tenth of a second is silent.
 //
-// It prints its ports as a JSON array, then answers every byte on standard input
-// with one line of JSON: how many packets came and went so far.
+// It prints its ports as a JSON array, then answers every letter on standard input
+// with one line of JSON: how many packets came and went so far. From an s on it
+// speaks SRTP (AEAD_AES_128_GCM, [bench.FarKey]), from a p on plainly again; what it
+// hears it does not open either way.
 package main
 
 import (
@@ -72,6 +74,10 @@ type phone struct {
 	buffer [bench.PacketSize]byte
 	seq    uint16
 	ts     uint32
+
+	sealer *sealer // nil: plainly
+	turns  uint32  // of seq, since the sealer came
+	sealed [bench.PacketSize + 16]byte
 }
 
 // Count is what the far end has heard and said.
@@ -82,7 +88,7 @@ type Count struct {
 
 // answer walks the wheel until standard input ends.
 func answer(phones []phone, enc *json.Encoder) error {
-	wheel, err := bench.NewWheel()
+	wheel, err := bench.NewWheel(0)
 	if err != nil {
 		return err
 	}
@@ -99,7 +105,11 @@ func answer(phones []phone, enc *json.Encoder) error {
 		switch got, err := unix.Read(0, asked[:]); {
 		case err == nil && got == 0:
 			return nil
+		case err == nil && asked[0] == '\n':
 		case err == nil:
+			if err := speak(phones, asked[0]); err != nil {
+				return err
+			}
 			if err := enc.Encode(c); err != nil {
 				return fmt.Errorf("telling the count: %w", err)
 			}
@@ -107,6 +117,24 @@ func answer(phones []phone, enc *json.Encoder) error {
 			return fmt.Errorf("reading standard input: %w", err)
 		}
 	}
+}
+
+// speak changes how all phones speak, if the letter says so.
+func speak(phones []phone, how byte) (err error) {
+	if how != 's' && how != 'p' {
+		return nil
+	}
+	var s *sealer
+	if how == 's' {
+		if s, err = newSealer(); err != nil {
+			return err
+		}
+	}
+	for i := range phones {
+		p := &phones[i]
+		p.sealer, p.seq, p.turns = s, 0, 0 // whoever hears them now has heard nothing before
+	}
+	return nil
 }
 
 // visit takes what has come and says one packet back.
@@ -130,10 +158,16 @@ func (p *phone) visit(c *Count) {
 	}
 	binary.BigEndian.PutUint16(p.packet[2:], p.seq)
 	binary.BigEndian.PutUint32(p.packet[4:], p.ts)
-	if !p.wire.Send(p.packet[:]) {
+	packet := p.packet[:]
+	if p.sealer != nil {
+		packet = p.sealer.seal(p.sealed[:0], packet, p.turns)
+	}
+	if !p.wire.Send(packet) {
 		return // whoever spoke here before has gone: the kernel tells so once
 	}
 	c.Out++
-	p.seq++
+	if p.seq++; p.seq == 0 {
+		p.turns++
+	}
 	p.ts += 160
 }

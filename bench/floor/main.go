@@ -82,7 +82,7 @@ func (f *floor) run(settle time.Duration, windows int) error {
 		for w.Receive(f.buffer[:]) {
 		}
 	}
-	wheel, err := bench.NewWheel()
+	wheel, err := bench.NewWheel(bench.NearPhase)
 	if err != nil {
 		return err
 	}

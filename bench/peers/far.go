@@ -53,7 +53,7 @@ func farEnd(args []string) error {
 	}
 	runtime.LockOSThread()
 	debug.SetGCPercent(400)
-	wheel, err := bench.NewWheel()
+	wheel, err := bench.NewWheel(0)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func steps(quick bool) []step {
 	}
 	return []step{
 		{"Setting calls up", 6 * time.Minute, []string{"setup", "-rates", "1000,400,50", "-seconds", "10"}},
-		{"Talking", 6 * time.Minute, []string{"talk", "-windows", "6", "-turns", "4"}},
+		{"Talking", 6 * time.Minute, []string{"talk", "-within", "345s"}},
 		{"Memory, and what is left behind", 3 * time.Minute, []string{"plateau"}},
 		{besidePeers, 3 * time.Minute, []string{"peers"}},
 	}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"warmline/bench"
 )
@@ -36,30 +37,47 @@ type plan struct {
 	core, farCore int
 	settle        int // ms
 	windows       int // a turn
-	turns         int // of each at least; twice as many when windows are thrown away
+	turns         int // of each; more while windows are lacking and there is time
+	until         time.Time
 }
 
 func run() error {
 	calls := flag.String("calls", "100,500,1000,2000", "numbers of calls, comma separated")
-	with := flag.Int("variants", 1000, "number of calls at which ears and other variants are measured too; 0 is never")
+	with := flag.Int("variants", 1000, "number of calls at which ears, srtp and tones are measured too; 0 is never")
+	within := flag.Duration("within", 345*time.Second, "time for everything")
 	var p plan
 	flag.IntVar(&p.core, "core", 0, "core of floor and ours, in turns")
 	flag.IntVar(&p.farCore, "far-core", 1, "core of the far end")
-	flag.IntVar(&p.settle, "settle", 1500, "ms before a turn's first window")
-	flag.IntVar(&p.windows, "windows", 6, "windows of 1 s a turn")
-	flag.IntVar(&p.turns, "turns", 4, "turns each, at least")
+	flag.IntVar(&p.settle, "settle", 1000, "ms before a turn's first window")
+	flag.IntVar(&p.windows, "windows", 7, "windows of 1 s a turn")
+	flag.IntVar(&p.turns, "turns", 3, "turns each; more while windows are lacking and there is time")
 	flag.Parse()
-	var curve []float64
+	var numbers []int
+	var variants [][]string
+	work := 0 // series, the floor's included
 	for _, text := range strings.Split(*calls, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
 			return fmt.Errorf("number of calls %q: want a list such as 100,500", *calls)
 		}
-		variants := []string{"plain"}
+		of := []string{"plain"}
 		if n == *with {
-			variants = append(variants, "ears")
+			of = append(of, "ears", "srtp", "tones")
 		}
-		found, err := measure(p, n, variants)
+		numbers, variants, work = append(numbers, n), append(variants, of), work+1+len(of)
+	}
+	end := time.Now().Add(*within)
+	overtime := time.AfterFunc(*within+time.Minute, func() { // a child that says nothing is no reason to wait for ever
+		fmt.Fprintln(os.Stderr, "talk: a minute over time; what is missing was not measured")
+		os.Exit(1) // the children die with us
+	})
+	defer overtime.Stop()
+	var curve []float64
+	for i, n := range numbers {
+		share := 1 + len(variants[i])
+		p.until = time.Now().Add(time.Until(end) * time.Duration(share) / time.Duration(work))
+		work -= share
+		found, err := measure(p, n, variants[i])
 		if err != nil {
 			return fmt.Errorf("%d calls: %w", n, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"time"
 
 	"warmline/bench"
 )
@@ -80,11 +81,15 @@ func measure(p plan, n int, variants []string) (f *findings, err error) {
 	for _, v := range variants {
 		f.of[v] = &series{}
 	}
-	for turn := 0; turn < p.turns || turn < 2*p.turns && !f.enough(); turn++ {
+	for turn := 0; turn < p.turns || !f.enough(); turn++ {
+		began := time.Now()
 		if err := f.turn(p, far, floor, our); err != nil {
 			return nil, err
 		}
 		fmt.Fprintf(os.Stderr, "%d calls, turn %d: %s\n", n, turn+1, f.state())
+		if time.Until(p.until) < time.Since(began) {
+			break // another would not fit
+		}
 	}
 	return f, nil
 }
@@ -114,6 +119,13 @@ func (f *findings) turn(p plan, far, floor, our *bench.Child) error {
 	}
 	for _, v := range f.variants {
 		s := f.of[v]
+		speech := "plain"
+		if v == "srtp" {
+			speech = "sealed"
+		}
+		if _, err := ask(far, speech); err != nil {
+			return err
+		}
 		before, err := count(far)
 		if err != nil {
 			return err
@@ -151,20 +163,27 @@ func hearWindows(c *bench.Child, n int) ([]bench.Window, error) {
 	return windows, nil
 }
 
+// ask has the far end speak in a way from now on, or as it does, and tells how many
+// packets it has taken.
+func ask(far *bench.Child, speech string) (uint64, error) {
+	var c struct{ In uint64 }
+	if err := far.Tell(speech[:1]); err != nil {
+		return 0, err
+	}
+	err := far.Hear(&c)
+	return c.In, err
+}
+
 // count asks the far end how many packets it has taken; it answers after the
 // round of its wheel in which it was asked, so nothing is on the way any more
 // when the one before last speaks.
-func count(far *bench.Child) (uint64, error) {
-	var c struct{ In uint64 }
+func count(far *bench.Child) (in uint64, err error) {
 	for range 3 {
-		if err := far.Tell(""); err != nil {
-			return 0, err
-		}
-		if err := far.Hear(&c); err != nil {
+		if in, err = ask(far, "count"); err != nil {
 			return 0, err
 		}
 	}
-	return c.In, nil
+	return in, nil
 }
 
 func (f *findings) state() string {

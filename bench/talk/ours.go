@@ -2,13 +2,17 @@ package main
 
 import (
 	"bufio"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -68,6 +72,7 @@ type Turn struct {
 	Sent     uint64  `json:"sent"`     // packets, settling included
 	Lost     uint64  `json:"lost"`     // packets of the far end's that never came, by sequence number
 	Dropped  uint64  `json:"dropped"`  // packets that came and were not taken
+	Spilt    uint64  `json:"spilt"`    // packets that came and found our sockets full
 	Unheard  int     `json:"unheard"`  // taps that heard nothing
 	KiB      float64 `json:"kib"`      // Go heap and stacks per leg, at the plateau
 	Resident float64 `json:"resident"` // growth of the resident set per leg in KiB
@@ -75,11 +80,14 @@ type Turn struct {
 
 // run opens the legs, lets them talk, and reports one window a second.
 func (o *speaker) run(variant string, settle time.Duration, windows int) error {
-	if variant != "plain" && variant != "ears" {
-		return fmt.Errorf("unknown variant; known are plain and ears")
+	if !slices.Contains([]string{"plain", "ears", "srtp", "tones"}, variant) {
+		return errors.New("unknown variant; known are plain, ears, srtp and tones")
 	}
 	heap, resident := memory()
 	before := o.engine.Stats()
+	if err := bench.SleepToPhase(bench.NearPhase); err != nil { // the engine's wheel begins with the first leg
+		return err
+	}
 	legs, ears, err := o.open(variant)
 	if err != nil {
 		return err
@@ -98,9 +106,15 @@ func (o *speaker) run(variant string, settle time.Duration, windows int) error {
 	nowHeap, nowResident := memory()
 	turn.KiB = (nowHeap - heap) / 1024 / float64(len(legs))
 	turn.Resident = (nowResident - resident) / 1024 / float64(len(legs))
+	if turn.Spilt, err = spilt(legs); err != nil {
+		return err
+	}
 	for _, l := range legs {
 		st := l.Close()
 		turn.Lost += st.Lost
+		if variant == "srtp" && st.Security == "" {
+			return errors.New("a leg is not encrypted")
+		}
 	}
 	turn.Unheard = ears.count()
 	after := o.engine.Stats()
@@ -108,18 +122,23 @@ func (o *speaker) run(variant string, settle time.Duration, windows int) error {
 	return o.out.Encode(turn)
 }
 
-// open places the calls and has a quarter of them heard, if that is wished.
+// open places the calls: plainly; with a quarter of them heard (ears); encrypted
+// (srtp); or without telephone-event, so that keys are looked for in the audio (tones).
 func (o *speaker) open(variant string) ([]*media.Leg, *ears, error) {
 	heard := &ears{}
 	legs := make([]*media.Leg, 0, len(o.ports))
 	for i, port := range o.ports {
-		l, err := o.engine.Open(media.LegConfig{Codecs: []media.Codec{media.PCMA}, Loopback: true})
+		c := media.LegConfig{Codecs: []media.Codec{media.PCMA}, Loopback: true}
+		if variant == "srtp" {
+			c.Security = media.SecurityRequired
+		}
+		l, err := o.engine.Open(c)
 		if err != nil {
 			return nil, nil, err
 		}
 		legs = append(legs, l)
 		l.Offer()
-		if err := l.Accept(answer(port)); err != nil {
+		if err := l.Accept(answer(port, variant)); err != nil {
 			return nil, nil, err
 		}
 		l.Play(o.clip)
@@ -131,10 +150,45 @@ func (o *speaker) open(variant string) ([]*media.Leg, *ears, error) {
 }
 
 // answer is the far end's SDP.
-func answer(port int) []byte {
-	return []byte(strings.Join([]string{"v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0",
-		fmt.Sprintf("m=audio %d RTP/AVP 8 101", port), "a=rtpmap:8 PCMA/8000", "a=rtpmap:101 telephone-event/8000",
-		"a=fmtp:101 0-15", "a=ptime:20", "a=sendrecv", ""}, "\r\n"))
+func answer(port int, variant string) []byte {
+	proto, types, more := "RTP/AVP", "8 101", []string{"a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-15"}
+	switch variant {
+	case "srtp":
+		proto = "RTP/SAVP"
+		more = append(more, "a=crypto:1 AEAD_AES_128_GCM inline:"+base64.StdEncoding.EncodeToString(bench.FarKey[:]))
+	case "tones":
+		types, more = "8", nil
+	}
+	lines := []string{"v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0",
+		fmt.Sprintf("m=audio %d %s %s", port, proto, types), "a=rtpmap:8 PCMA/8000", "a=ptime:20", "a=sendrecv"}
+	return []byte(strings.Join(append(lines, more...), "\r\n") + "\r\n")
+}
+
+// spilt is how many datagrams the kernel threw away because a leg had not fetched
+// those before: the last column of /proc/net/udp.
+func spilt(legs []*media.Leg) (n uint64, err error) {
+	ours := map[string]bool{}
+	for _, l := range legs {
+		ours[fmt.Sprintf("%04X", l.Stats().LocalPort)] = true
+	}
+	b, err := os.ReadFile("/proc/net/udp")
+	if err != nil {
+		return 0, fmt.Errorf("reading what sockets threw away: %w", err)
+	}
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		if len(f) < 13 {
+			continue
+		}
+		if _, port, _ := strings.Cut(f[1], ":"); ours[port] {
+			drops, err := strconv.ParseUint(f[len(f)-1], 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("reading what sockets threw away: %w", err)
+			}
+			n += drops
+		}
+	}
+	return n, nil
 }
 
 // memory is Go's live heap and stacks, and the resident set, in bytes.
