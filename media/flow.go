@@ -11,6 +11,7 @@ type flow struct {
 	visits   uint8  // goes round
 	eager    uint8  // visits that still take all there is
 	lack     uint8  // visits in a row that found no packet
+	pressing bool   // dial has keys
 	usual    format // of the last audio taken, or noType
 
 	out    header // the next packet's
@@ -23,6 +24,7 @@ type flow struct {
 	waitFrom        time.Duration // when waiting for RTP began
 	patience        time.Duration // how long a silence may last that began with a packet
 	packets, octets uint64
+	control         time.Duration // when RTCP is to be thought of
 
 	keys  keypad
 	heard reception
@@ -63,7 +65,9 @@ func (l *Leg) visit(s *shard, now time.Duration) {
 	if l.flow.order != nil && len(l.flow.order.listeners) > 0 {
 		l.flow.order.pass(l.flow.terms.codec, sent, l.flow.terms.samples())
 	}
-	l.control(s, now)
+	if now >= l.flow.control {
+		l.control(s, now)
+	}
 }
 
 // ear is what hears the leg, made when the first listens.
@@ -164,8 +168,9 @@ func (l *Leg) transmit(s *shard) []byte {
 	}
 	if f.from != nil && f.terms.eventIn[1] >= 0 {
 		f.from.keys(&f.dial)
+		f.pressing = len(f.dial.keys) > 0
 	}
-	if f.dial.busy(samples) {
+	if f.pressing && f.dial.busy(samples) {
 		l.press(s, samples)
 		return nil
 	}
@@ -255,7 +260,7 @@ func (l *Leg) adopt(t terms, g *guard, now time.Duration) {
 	}
 	f.terms, f.live, f.guard = t, true, g
 	f.usual = format{pt: noType}
-	f.out.pt = t.pt
+	f.out.pt, f.control = t.pt, 0
 	f.waitFrom, f.timedOut, f.patience = now, false, l.config.Timeout
 	switch {
 	case t.eventIn[1] >= 0:

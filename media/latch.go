@@ -16,13 +16,6 @@ const (
 // of the signalling or an allowed prefix, by four packets in a row; after that only
 // another port of the same address, when the one before has been silent.
 type latch struct {
-	source netip.AddrPort // accepted, and where we send
-	heard  time.Duration  // last packet of source
-	run    int            // of the rival's packets
-	locked bool
-	waits  bool // the SDP address is behind their NAT: nothing is sent before they have sent
-	exact  bool // nothing but the SDP address, ever
-
 	host   netip.Addr // of the SDP
 	signal netip.Addr // where the trunk's signalling is
 	allow  []netip.Prefix
@@ -30,6 +23,13 @@ type latch struct {
 	rival     netip.AddrPort
 	rivalSSRC uint32
 	rivalNext uint16
+
+	source netip.AddrPort // accepted, and where we send
+	heard  time.Duration  // last packet of source
+	run    int            // of the rival's packets
+	locked bool
+	waits  bool // the SDP address is behind their NAT: nothing is sent before they have sent
+	exact  bool // nothing but the SDP address, ever
 }
 
 // aim starts over with the address of a new description.

@@ -19,17 +19,16 @@ import (
 // packet costs one system call and no allocation.
 type rawUDP struct {
 	fd    int
-	asked uint8  // datagrams since the kernel was asked for a time
-	every uint8  // datagrams share one question
-	size  uint32 // of from
-	// What Receive heard last and where Send sent last, as the kernel has it and
-	// as Go has it: on a call both hardly ever change.
-	from, heard unix.RawSockaddrInet6 // large enough for both families
-	source      netip.AddrPort        // heard
-	aimed       unix.RawSockaddrInet6
-	aimedSize   uint32
-	to          netip.AddrPort // aimed
-	stamp       unix.Timespec
+	asked uint8                 // datagrams since the kernel was asked for a time
+	every uint8                 // datagrams share one question
+	size  uint32                // of from
+	from  unix.RawSockaddrInet6 // whom Receive heard; large enough for both families
+	// Where Send sent last, as the kernel has it and as Go has it: on a call it
+	// hardly ever changes.
+	aimed     unix.RawSockaddrInet6
+	aimedSize uint32
+	to        netip.AddrPort
+	stamp     unix.Timespec
 }
 
 // stampEvery is how many datagrams share one question for the time of arrival.
@@ -71,14 +70,11 @@ func (u *rawUDP) Receive(b []byte) (int, netip.AddrPort, time.Time, bool) {
 	if errno != 0 {
 		return 0, netip.AddrPort{}, time.Time{}, false
 	}
-	if u.from != u.heard {
-		u.heard, u.source = u.from, sourceOf(&u.from)
-	}
 	if u.asked++; u.asked < u.every {
-		return int(n), u.source, time.Time{}, true
+		return int(n), sourceOf(&u.from), time.Time{}, true
 	}
 	u.asked = 0
-	return int(n), u.source, u.arrived(), true
+	return int(n), sourceOf(&u.from), u.arrived(), true
 }
 
 // stampAll has every datagram told with its time.

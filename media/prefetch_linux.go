@@ -15,15 +15,14 @@ func prefetch(at unsafe.Pointer, lines int)
 
 // The lines that a visit touches, of 64 bytes each.
 const (
-	socketLines = int(unsafe.Sizeof(rawUDP{})+cacheLine-1) / cacheLine
-	legLines    = int(unsafe.Offsetof(Leg{}.flow)+unsafe.Offsetof(flow{}.latch)+unsafe.Offsetof(latch{}.host)+cacheLine-1) / cacheLine
+	socketLines = int(unsafe.Offsetof(rawUDP{}.stamp)+cacheLine-1) / cacheLine
+	legLines    = int(unsafe.Offsetof(Leg{}.flow)+unsafe.Offsetof(flow{}.latch)+cacheLine-1) / cacheLine
+	termsLines  = 2 // with the end of the latch before them
 	cacheLine   = 64
 )
 
 // prefetch asks for what the next visit reads of a leg.
 func (l *Leg) prefetch() {
 	prefetch(unsafe.Pointer(l), legLines)
-	prefetch(unsafe.Pointer(&l.flow.terms), 1)
-	prefetch(unsafe.Pointer(&l.flow.rtcp), 1)
-	prefetch(unsafe.Pointer(&l.flow.dial), 1)
+	prefetch(unsafe.Pointer(&l.flow.latch.source), termsLines)
 }

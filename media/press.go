@@ -47,6 +47,7 @@ func (l *Leg) Press(keys string) error {
 			err = fmt.Errorf("more than %d keys are waiting", pressMost)
 		default:
 			f.dial.keys, err = append(f.dial.keys, keys...), nil
+			f.pressing = len(f.dial.keys) > 0
 		}
 	})
 	if err != nil {
@@ -94,6 +95,7 @@ func (l *Leg) press(s *shard, samples int) {
 	l.send(s, packet)
 	if d.ends == pressEnds {
 		*d = dialling{keys: append(d.keys[:0], d.keys[1:]...), pause: int(pressPause * sampleRate / time.Second)}
+		f.pressing = len(d.keys) > 0
 		f.out.marker = true // the audio after it is a new talkspurt
 	}
 }

@@ -136,7 +136,8 @@ func ntpTime(t time.Time) uint64 {
 	return seconds<<32 | uint64(t.Nanosecond())<<32/1e9
 }
 
-// control looks at the RTCP socket every three seconds and reports every five.
+// control looks at the RTCP socket every three seconds and reports every five; it
+// says when it is to be called again.
 func (l *Leg) control(s *shard, now time.Duration) {
 	f := &l.flow
 	if now >= f.rtcp.poll {
@@ -149,9 +150,14 @@ func (l *Leg) control(s *shard, now time.Duration) {
 			l.hearRTCP(s.in[:n], from, at, now)
 		}
 	}
-	if f.live && f.rtcp.due(now) {
+	f.control = f.rtcp.poll
+	if !f.live {
+		return
+	}
+	if f.rtcp.due(now) {
 		l.report(now, false)
 	}
+	f.control = min(f.rtcp.poll, f.rtcp.next)
 }
 
 // isRTCP tells RTCP from RTP on one port, by the second byte (RFC 5761 §4).
