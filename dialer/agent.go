@@ -79,7 +79,7 @@ func (c *call) briefing(ctx context.Context, text string) (*media.Clip, error) {
 // ringAgent dials the second leg. It rings no longer than the queue and the tree
 // allow.
 func (c *call) ringAgent(ctx context.Context, q *Queue, a Agent, until time.Time) (*agentLeg, error) {
-	leg, err := c.dialer.Media.Open(c.job.legTo(a.Trunk))
+	leg, err := c.dialer.open(ctx, a.Trunk, a.sound())
 	if err != nil {
 		return nil, fmt.Errorf("opening media: %w", err)
 	}
@@ -91,6 +91,7 @@ func (c *call) ringAgent(ctx context.Context, q *Queue, a Agent, until time.Time
 		leg.Close()
 		return nil, err
 	}
+	signalled(leg, a.Trunk, placed.Gateway())
 	return &agentLeg{name: a.Name, leg: leg, sip: placed}, nil
 }
 

@@ -211,6 +211,9 @@ func (c *call) accept(sdp []byte) error {
 	if len(sdp) == 0 {
 		return nil
 	}
+	if !c.inbound {
+		signalled(c.leg, c.job.Trunk, c.sip.Gateway())
+	}
 	if err := c.leg.Accept(sdp); err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func (c *call) prepare(ctx context.Context) error {
 	if c.job.Tree == nil && c.job.Clip == nil {
 		return errors.New("there is no dialog tree to speak")
 	}
-	leg, err := c.dialer.Media.Open(c.job.legTo(c.job.Trunk))
+	leg, err := c.dialer.open(ctx, c.job.Trunk, c.job.sound())
 	if err != nil {
 		return fmt.Errorf("opening media: %w", err)
 	}

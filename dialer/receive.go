@@ -37,11 +37,12 @@ func (c *call) pickUp(ctx context.Context, in *sip.Incoming) error {
 		return errors.New("there is no dialog tree to speak")
 	}
 	in.Ring()
-	leg, err := c.dialer.Media.Open(c.job.legTo(in.Trunk))
+	leg, err := c.dialer.open(ctx, in.Trunk, c.job.sound())
 	if err != nil {
 		return fmt.Errorf("opening media: %w", err)
 	}
 	c.leg = leg
+	signalled(leg, in.Trunk, in.Gateway())
 	sdp, err := leg.Reoffer(in.SDP)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNoSession, err)

@@ -97,6 +97,7 @@ type LegConfig struct {
 	Loopback bool           // the trunk is on this machine: nothing else is spoken to or heard
 	Sources  []netip.Prefix // where the trunk's media may come from besides the SDP address
 	Signal   netip.Addr     // where its signalling comes from; media may, too
+	Public   netip.Addr     // announced in SDP to this trunk; the zero Addr is the engine's own
 	Security Security       // whether audio is encrypted
 	PTime    int            // milliseconds a packet of ours holds when they do not say; 0 is 20
 
@@ -128,6 +129,9 @@ func (e *Engine) Open(c LegConfig) (*Leg, error) {
 		c.PTime = 20
 	case !slices.Contains(packetTimes, c.PTime):
 		return nil, fmt.Errorf("opening leg: packet time of %d ms, want one of %v", c.PTime, packetTimes)
+	}
+	if p := c.Public; p.IsValid() && (p.IsUnspecified() || !e.ip.IsUnspecified() && p.Is4() != e.ip.Is4()) {
+		return nil, fmt.Errorf("opening leg: %s cannot be announced for sound at %s", p, e.ip)
 	}
 	if c.FirstTimeout <= 0 {
 		c.FirstTimeout = 15 * time.Second

@@ -2,6 +2,7 @@ package media
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
@@ -52,6 +53,9 @@ func newLeg(e *Engine, c LegConfig, port int, rtp, rtcp Packets) *Leg {
 	l.mail.ch = make(chan Event, eventRoom)
 	// o= numbers stay below 2^62: some parsers use signed 64 bit.
 	l.local = description{host: e.public, port: port, session: session >> 2, version: session >> 34}
+	if c.Public.IsValid() {
+		l.local.host = c.Public
+	}
 	l.flow.out = header{seq: uint16(start), ts: uint32(start >> 16), ssrc: uint32(session ^ start>>32)}
 	l.wishes = wishes{codecs: c.Codecs, ptime: c.PTime, security: c.Security}
 	if c.Security != SecurityOff {
@@ -79,6 +83,12 @@ func (l *Leg) offer() []byte {
 		a.proto = "RTP/SAVP"
 	}
 	return l.local.seal(l.local.head() + l.local.audio(a))
+}
+
+// Signalled tells where the signalling turned out to come from, of a leg that was
+// opened before that was known; it counts for every description taken from then on.
+func (l *Leg) Signalled(from netip.Addr) {
+	l.shard.do(func() { l.config.Signal = from })
 }
 
 // Accept takes the answer to our offer, from any provisional or final response.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -275,3 +276,55 @@ func FuzzRTCP(f *testing.F) {
 
 // local is where a leg's RTP socket is bound.
 func local(l *Leg) netip.AddrPort { return netip.AddrPortFrom(l.engine.ip, uint16(l.port)) }
+
+// RFC 1918 in the SDP of a trunk by name: only the signalling tells that it is on
+// the public network.
+func TestAnAddressBehindTheirNATWaitsAlsoWhenTheTrunkHasAName(t *testing.T) {
+	for _, tt := range []struct {
+		name, signalled string
+		waits           bool
+	}{
+		{"a public gateway", "203.0.113.5", true}, {"a private one", "10.1.2.1", false}, {"nobody told us", "", false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var n mediatest.Network
+			e := inMemory(t, &n)
+			defer e.Close()
+			l := open(t, e, LegConfig{})
+			if tt.signalled != "" {
+				l.Signalled(netip.MustParseAddr(tt.signalled))
+			}
+			if err := l.Accept(mediatest.Answer(at("10.1.2.3:4000"))); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			if st := l.Stats(); (st.Sent+st.SendErrors == 0) != tt.waits {
+				t.Errorf("%s: %d packets sent", tt.name, st.Sent+st.SendErrors)
+			}
+		})
+	}
+}
+
+// The carrier sends sound where the SDP says, offered or answered.
+func TestAnAddressOfItsOwnIsAnnouncedToATrunk(t *testing.T) {
+	e := engine(t, Config{Public: "198.51.100.1"})
+	for _, tt := range []struct{ public, want string }{{"203.0.113.9", "203.0.113.9"}, {"", "198.51.100.1"}} {
+		var c LegConfig
+		if tt.public != "" {
+			c.Public = netip.MustParseAddr(tt.public)
+		}
+		offer := open(t, e, c).Offer()
+		answer, err := open(t, e, c).Reoffer(mediatest.Answer(at("127.0.0.1:9000")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, sdp := range map[string][]byte{"offer": offer, "answer": answer} {
+			if n := strings.Count(string(sdp), "IN IP4 "+tt.want+"\r\n"); n != 2 || strings.Count(string(sdp), "IN IP4") != 2 {
+				t.Errorf("the %s names %s %d times, want o= and c=:\n%s", what, tt.want, n, sdp)
+			}
+		}
+	}
+	if _, err := e.Open(LegConfig{Public: netip.MustParseAddr("2001:db8::1")}); err == nil {
+		t.Error("an IPv6 address is announced for sound by IPv4")
+	}
+}

@@ -31,6 +31,7 @@ type Incoming struct {
 	OnOffer func(sdp []byte) (answer []byte, err error)
 
 	call *Call
+	from netip.Addr // where it came from
 	req  inbound
 	over chan struct{} // closed when nobody waits for an answer any more
 
@@ -99,7 +100,7 @@ func (a *Agent) onIncoming(in inbound) bool {
 func newIncoming(a *Agent, p *peer, req inbound, d *dialog) *Call {
 	in := &Incoming{
 		Trunk: *p.trunk, From: callerOf(req.req), To: userOf(req.req.Recipient), SDP: sdpOf(req.req),
-		req: req, over: make(chan struct{}), cancel: make(chan struct{}),
+		req: req, from: p.dest.Addr(), over: make(chan struct{}), cancel: make(chan struct{}),
 	}
 	c := newCall(a, p, Invite{To: in.From, From: in.To, RingTimeout: p.trunk.RingTimeout})
 	if c.inv.RingTimeout == 0 {

@@ -1,8 +1,10 @@
 package sip_test
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"warmline/sip"
 	"warmline/sip/siptest"
@@ -186,5 +188,21 @@ func TestALargeINVITEGoesByTCPOnlyWhereTheTrunkAllowsIt(t *testing.T) { // RFC 3
 			s.invited(s.peer)
 			c.Hangup("")
 		}
+	}
+}
+
+func TestTheAddressForSDPIsTheOneTheTrunkSees(t *testing.T) {
+	s := newStage(t)
+	for _, tt := range []struct{ external, want string }{
+		{"", "invalid IP"}, {"203.0.113.9:5080", "203.0.113.9"}, {"203.0.113.9", "203.0.113.9"}, {"localhost", "127.0.0.1"},
+		{"auto", "invalid IP"}, // nothing has been learned
+		{"nobody.invalid", "invalid IP"},
+	} {
+		s.trunk.External = tt.external
+		ctx, stop := context.WithTimeout(s.ctx, time.Second)
+		if got := s.agent.Outward(ctx, s.trunk); got.String() != tt.want {
+			t.Errorf("external %q: %s, want %s", tt.external, got, tt.want)
+		}
+		stop()
 	}
 }

@@ -213,12 +213,29 @@ func TestOurAddressIsLearnedFromReceivedAndRport(t *testing.T) { // RFC 3581
 		t.Fatal(err)
 	}
 	waitFor(s, func() bool { return s.state().External == "203.0.113.7" })
+	if got := s.agent.Outward(s.ctx, s.trunk); got.String() != "203.0.113.7" {
+		t.Errorf("SDP would name %s", got)
+	}
 	c := s.dial()
 	invite := s.request("INVITE")
 	if !strings.Contains(invite.Get("Contact"), "@203.0.113.7:40000") || !strings.HasPrefix(invite.Get("Via"), "SIP/2.0/UDP 203.0.113.7:40000;") {
 		t.Errorf("INVITE:\n%s", invite.Bytes())
 	}
+	if got := c.Gateway(); got.String() != "127.0.0.1" {
+		t.Errorf("the call's gateway is %s", got)
+	}
 	c.Hangup("")
+}
+
+func TestWhereNobodyTranslatesSDPNamesOurOwnAddress(t *testing.T) { // RFC 3581: received is what Via says
+	s := newStage(t)
+	s.trunk.External, s.trunk.Options = "auto", 100*time.Millisecond
+	s.serve()
+	s.reply(s.request("OPTIONS"), 200, "OK", "o")
+	waitFor(s, func() bool { return s.state().External != "" })
+	if got := s.agent.Outward(s.ctx, s.trunk); got.IsValid() {
+		t.Errorf("SDP would name %s", got)
+	}
 }
 
 func TestTheNonceIsUsedAgainWithItsCountAndDroppedWhenRefused(t *testing.T) { // RFC 7616 3.4

@@ -41,6 +41,8 @@ type Hop struct {
 	Target string // address, as udp:192.0.2.1:5060
 	At     time.Time
 	Cause  Cause // as that target gave it; By is empty while it is open
+
+	dest netip.AddrPort
 }
 
 // Hops are the ways tried so far, with the raw codes of each.
@@ -185,7 +187,7 @@ func (c *Call) board(w way, now time.Time) {
 	r.seat, r.seated, r.told, r.alerted, r.silent = w, true, false, false, time.Time{}
 	c.hopsMu.Lock()
 	defer c.hopsMu.Unlock()
-	c.hops = append(c.hops, Hop{Trunk: w.trunk.Name, Target: w.at.String(), At: now})
+	c.hops = append(c.hops, Hop{Trunk: w.trunk.Name, Target: w.at.String(), At: now, dest: w.at.dest})
 }
 
 // setOut sends the first INVITE that will go: by the best way, else the next. It

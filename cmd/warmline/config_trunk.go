@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"slices"
 	"time"
 
@@ -175,6 +176,14 @@ func (c Config) checkTrunks() error {
 	return c.checkFailover()
 }
 
+// hostOf is an address without its port.
+func hostOf(addr string) string {
+	if host, _, err := net.SplitHostPort(addr); err == nil {
+		return host
+	}
+	return addr
+}
+
 // checkFailover refuses a way around that could not carry the same offer.
 func (c Config) checkFailover() error {
 	for i, t := range c.Trunks {
@@ -185,6 +194,8 @@ func (c Config) checkFailover() error {
 				return fmt.Errorf("config: trunks[%d]: failover %q is no other trunk", i, name)
 			case !sameAudio(t, other):
 				return fmt.Errorf("config: trunks[%d]: failover %q has other codecs, ptime or srtp; a call that moves keeps its offer", i, name)
+			case hostOf(t.External) != hostOf(other.External):
+				return fmt.Errorf("config: trunks[%d]: failover %q has another external; a call that moves keeps its offer, and so the address in it", i, name)
 			case other.sip().Loopback() != t.sip().Loopback():
 				return fmt.Errorf("config: trunks[%d]: failover %q is on this machine and the trunk is not, or the other way round", i, name)
 			}

@@ -29,6 +29,7 @@ func TestTrunkErrorsNameTheTrunkAndTheKey(t *testing.T) {
 		{"a privacy that is none", "[" + a + ", identity: {privacy: secret}}]", "privacy"},
 		{"a failover that is not there", "[" + a + ", failover: [b]}]", "no other trunk"},
 		{"a failover of other codecs", "[" + a + ", failover: [b]}, {name: b, addr: '192.0.2.2:5060', channels: 1, rate: 1, codecs: [pcmu]}]", "keeps its offer"},
+		{"a failover that sees us elsewhere", "[" + a + ", external: 203.0.113.5, failover: [b]}, {name: b, addr: '192.0.2.2:5060', channels: 1, rate: 1}]", "another external"},
 		{"a port that is none", "[{name: a, addr: 'h:99999', channels: 1, rate: 1}]", "99999"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -62,7 +63,7 @@ func TestATrunkIsGivenToSignallingAndMediaAsItIsWritten(t *testing.T) {
     redirects: {hops: 2, domains: [x.example]}
     rate: 2
     channels: 3
-  - {name: b, addr: b.example, transport: tcp, codecs: [g722, pcma], ptime: 40, srtp: optional, priority: 5, rate: 1, channels: 1}
+  - {name: b, addr: b.example, transport: tcp, codecs: [g722, pcma], ptime: 40, srtp: optional, external: auto, priority: 5, rate: 1, channels: 1}
 `), nil)
 	if err != nil {
 		t.Fatal(err)
