@@ -169,9 +169,7 @@ func (c *call) signal(e sip.Event, ok bool) {
 	case "info":
 		c.key(e.Digit)
 	case sip.Referred:
-		if c.handing != nil {
-			c.referred(c.handing, e)
-		}
+		c.referred(e)
 	case "ended":
 		c.res.Cause = e.Cause
 		c.over = true

@@ -294,21 +294,32 @@ func (c *call) refer(h *handing) {
 		if err := c.sip.Refer(ctx, a.To); err != nil {
 			c.post(func() {
 				c.log.Warn("the carrier does not transfer", "attempt", c.job.Attempt, "err", err)
-				c.referred(h, sip.Event{Status: 500})
+				if c.handing == h {
+					c.referred(sip.Event{Status: 500})
+				}
 			})
 		}
 	})
 }
 
-// referred is how a blind transfer goes on.
-func (c *call) referred(h *handing, e sip.Event) {
-	if c.handing != h || !h.asked || e.Status > 0 && e.Status < 200 {
+// referred is how a blind transfer goes on. A carrier that stops telling (Status
+// 0) may still take the customer over and hang up; till then they hold. One that
+// took them over after we had given up on it is not kept from them.
+func (c *call) referred(e sip.Event) {
+	h := c.handing
+	switch {
+	case e.Status < 200 || c.hanging:
+		return
+	case h == nil || !h.asked:
+		if e.Status < 300 {
+			c.hangup("transferred")
+		}
 		return
 	}
 	try := &c.entry(h.at).Tries[0]
 	try.Status, try.Took = e.Status, c.clock()-c.entry(h.at).At
 	c.handover.Stop()
-	if e.Status < 200 || e.Status >= 300 {
+	if e.Status >= 300 {
 		try.Came = refusedBy(sip.Cause{Status: e.Status, By: sip.ByCarrier})
 		c.entry(h.at).Agent = ""
 		c.notTaken(h, "failed")

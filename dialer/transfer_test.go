@@ -2,6 +2,7 @@ package dialer
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -235,6 +236,39 @@ func TestABlindTransferIsTheCarriers(t *testing.T) {
 			}
 			replays(t, j, r)
 		})
+	}
+}
+
+// TestATransferThatComesLateEndsTheCall: the carrier has given the customer to
+// the agent after we had stopped waiting. Who transfers hangs up (RFC 5589 6.1).
+func TestATransferThatComesLateEndsTheCall(t *testing.T) {
+	t.Parallel()
+	w := staffed(t, "8009")
+	w.dialer.Queues["queue/care"].Mode = Blind
+	src, err := os.ReadFile("testdata/visit.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bye := "稍后给您回电话，再见"
+	long := strings.NewReplacer("timeout: 20s", "timeout: 1s", bye, strings.Repeat("稍后给您回电话。", 12)+"再见")
+	if w.tree, err = dialogs.Parse("visit.yaml", []byte(long.Replace(string(src)))); err != nil {
+		t.Fatal(err)
+	}
+	r := w.dialer.Place(t.Context(), w.whole("late", "13800138404"), &house{})
+	if len(r.Handovers) != 1 || r.Handovers[0].Why != "timeout" || r.Cause.Phrase != "transferred" || r.EndedBy != "us" {
+		t.Errorf("%s by %s: %+v\n%+v\n%s", r.Outcome, r.EndedBy, r.Cause, r.Handovers, tell(r))
+	}
+}
+
+// TestACarrierThatTellsNothingOfATransferKeepsTheCustomerHolding until it hangs
+// up because they have been connected (RFC 4488 4, Refer-Sub: false).
+func TestACarrierThatTellsNothingOfATransferKeepsTheCustomerHolding(t *testing.T) {
+	t.Parallel()
+	w := staffed(t, "8010")
+	w.dialer.Queues["queue/care"].Mode = Blind
+	r := w.dialer.Place(t.Context(), w.whole("untold", "13800138401"), &house{})
+	if len(r.Handovers) != 1 || r.Handovers[0].Why != withdrawn || r.EndedBy != "callee" {
+		t.Errorf("%s by %s: %+v\n%+v\n%s", r.Outcome, r.EndedBy, r.Cause, r.Handovers, tell(r))
 	}
 }
 

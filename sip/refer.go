@@ -79,8 +79,8 @@ func (c *Call) referTo(target string) (string, error) {
 	return uri.String(), nil
 }
 
-// refer sends the request. norefersub says that we can do without reports
-// (RFC 4488 3); a side that gives none says so with Refer-Sub: false.
+// refer sends the request. A side that gives no reports says so with Refer-Sub:
+// false (RFC 4488 4); that we could do without is not said, for then none would.
 func (c *Call) refer(target string, result chan<- error) {
 	switch {
 	case c.isOver():
@@ -102,7 +102,6 @@ func (c *Call) refer(target string, result chan<- error) {
 	req := c.dialog.request(gosip.REFER, seq)
 	req.AppendHeader(c.contact())
 	req.AppendHeader(gosip.NewHeader("Refer-To", "<"+uri+">"))
-	req.AppendHeader(gosip.NewHeader("Supported", "norefersub"))
 	c.refers = append(c.refers, refer{seq: seq}) // reports may overtake the 202 (RFC 3515 2.4.4)
 	c.ask(c.dialog, req, func(req *gosip.Request, res *gosip.Response) {
 		c.onReferAnswer(seq, req, res, result)

@@ -25,11 +25,13 @@ type Case struct {
 
 // behaviour is how a Case acts: first the phone, then the person.
 type behaviour struct {
-	instant bool // the network refuses without ringing
-	storm   int  // 183s with ringback instead of one 180
-	never   bool // rings until the caller gives up
-	late    bool // picks up as the CANCEL arrives
-	once    bool // never, but only at the first call
+	instant bool          // the network refuses without ringing
+	storm   int           // 183s with ringback instead of one 180
+	never   bool          // rings until the caller gives up
+	takes   time.Duration // of a blind transfer: when the agent picks up; the ring time when zero
+	untold  bool          // of a blind transfer: no reports of it (RFC 4488)
+	late    bool          // picks up as the CANCEL arrives
+	once    bool          // never, but only at the first call
 
 	early        string // announcement played in 183 before the refusal
 	status       int    // final refusal; 0 = answers

@@ -1,6 +1,7 @@
 package siptest
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -262,8 +263,13 @@ func (g *Gateway) onRefer(m *Message, c *call, now time.Time) {
 		g.answer(m, 481, "Call/Transaction Does Not Exist")
 		return
 	}
-	g.send(respond(m, 202, "Accepted", c.tag, g.contact()).Bytes(), m.Source)
 	number := userOf(addressURI(m.Get("Refer-To")))
+	b := personFor(number).behaviour
+	answer := []Part{}
+	if b.untold {
+		answer = append(answer, Field{"Refer-Sub", "false"})
+	}
+	g.send(respond(m, 202, "Accepted", c.tag, g.contact(), answer...).Bytes(), m.Source)
 	if c.rec.ReferredTo == number { // a retransmission
 		return
 	}
@@ -271,14 +277,18 @@ func (g *Gateway) onRefer(m *Message, c *call, now time.Time) {
 	tell := func(status, state string) {
 		g.send(c.request("NOTIFY", g.contact(), Field{"Event", "refer"}, Field{"Subscription-State", state}, sipfrag("SIP/2.0 "+status+"\r\n")).Bytes(), c.peer)
 	}
+	taken := now.Add(cmp.Or(b.takes, c.ringTime()))
+	if b.untold {
+		c.at(taken, func(now time.Time) { c.hangUp("callee", now) })
+		return
+	}
 	tell("100 Trying", "active;expires=60")
-	b := personFor(number).behaviour
 	switch {
 	case b.never:
 	case b.status != 0:
 		c.at(now.Add(c.ringTime()), func(time.Time) { tell(strconv.Itoa(b.status)+" "+b.phrase, "terminated;reason=noresource") })
 	default:
-		c.at(now.Add(c.ringTime()), func(time.Time) { tell("200 OK", "terminated;reason=noresource") })
+		c.at(taken, func(time.Time) { tell("200 OK", "terminated;reason=noresource") })
 	}
 }
 

@@ -24,6 +24,14 @@ var staff = []person{
 	{Case{Suffix: "8008", Name: "agent-hangs-up", Disposition: "rejected", About: "Hangs up while the brief is spoken."},
 		behaviour{lines: []line{{after: 400 * time.Millisecond, hang: true}}}},
 
+	{Case{Suffix: "8009", Name: "agent-takes-late", Disposition: "answered", About: "Of a blind transfer: picks up 2.5 s after it was asked for."},
+		behaviour{takes: 2500 * time.Millisecond}},
+	{Case{Suffix: "8010", Name: "agent-untold", Disposition: "answered", About: "Of a blind transfer: the carrier gives no reports, connects the two and hangs up."},
+		behaviour{untold: true, takes: time.Second}},
+
+	{Case{Suffix: "13800138404", Name: "asks-human-and-listens", Disposition: "answered", Outcome: "transferred",
+		About: "Asks for a person and says nothing more."},
+		behaviour{lines: says("我要找人工"), morePatience: 4}},
 	{Case{Suffix: "13800138401", Name: "asks-human", Disposition: "answered", Outcome: "transferred",
 		About: "Asks for a person, tells them what is wrong and stays until they hang up."},
 		behaviour{lines: says("我要找人工", "牛轧糖还没收到"), morePatience: 4}},
