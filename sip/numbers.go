@@ -149,6 +149,10 @@ func (n Numbers) nationalPrefix() string {
 	return "0"
 }
 
+// exits are the exit codes of countries that dial abroad by another than 00: read
+// as a number at home, what stands behind one would pass for the country's own.
+var exits = map[string]string{"1": "011", "7": "810", "81": "010"}
+
 // e164 is a number with + and country code. It reports false for short codes,
 // names, and digits that cannot be a number of anybody's.
 func (n Numbers) e164(s string) (string, bool) {
@@ -161,6 +165,8 @@ func (n Numbers) e164(s string) (string, bool) {
 		d = d[1:]
 	case strings.HasPrefix(d, "00"): // the exit code ITU-T E.164 recommends
 		d = d[2:]
+	case exits[n.country()] != "" && strings.HasPrefix(d, exits[n.country()]):
+		d = strings.TrimPrefix(d, exits[n.country()])
 	case len(d) < shortest:
 		return "", false
 	case n.country() == "86" && len(d) == 13 && strings.HasPrefix(d, "861"): // a Chinese mobile without its +

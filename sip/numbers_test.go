@@ -106,10 +106,14 @@ func TestARealTrunkCallsNoCostlyShortOrForeignNumbers(t *testing.T) { // faults-
 		{"1380000;ext=1@evil", nil, nil, "belongs neither"},
 		{"sip:x@y", nil, nil, "belongs neither"},
 		{"alice", nil, nil, ""},
+		{"011 883 510 0123", []string{"+1"}, nil, "begin like +88351"}, // from North America
 	} {
 		s := newStageOf(t)
 		trunk := real(s)
 		trunk.Allow, trunk.Deny = tt.allow, tt.deny
+		if len(tt.allow) == 1 && tt.allow[0] == "+1" {
+			trunk.Numbers.Country = "1"
+		}
 		_, err := s.agent.Dial(s.ctx, trunk, sip.Invite{To: tt.to, SDP: []byte(offer)})
 		// An allowed call fails too: nothing leads from loopback to 192.0.2.1.
 		refused := err != nil && !strings.Contains(err.Error(), "no trunk takes calls now")
@@ -117,6 +121,22 @@ func TestARealTrunkCallsNoCostlyShortOrForeignNumbers(t *testing.T) { // faults-
 			t.Errorf("%s with %v and %v: %v, want %q", tt.to, tt.allow, tt.deny, err, tt.want)
 		}
 		s.agent.Close()
+	}
+}
+
+func TestAProxyOfThisMachineMakesNoTestOfACarrier(t *testing.T) {
+	for _, tt := range []struct {
+		trunk sip.Trunk
+		want  bool
+	}{
+		{sip.Trunk{Addr: "127.0.0.1:5060"}, true},
+		{sip.Trunk{Addr: "127.0.0.1:5060", Proxy: "localhost:5070"}, true},
+		{sip.Trunk{Addr: "carrier.example", Proxy: "127.0.0.1:5060"}, false},
+		{sip.Trunk{Addr: "127.0.0.1:5060", Proxy: "192.0.2.1:5060"}, false},
+	} {
+		if got := tt.trunk.Loopback(); got != tt.want {
+			t.Errorf("%s by %s: %v", tt.trunk.Addr, tt.trunk.Proxy, got)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package sip
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -60,10 +61,14 @@ func (c *Call) referTo(target string) (string, error) {
 				return "", fmt.Errorf("target URI has character %q at byte %d", b, i)
 			}
 		}
-		if user := numberIn("<" + target + ">"); user != "" {
-			return target, t.mayCall(user)
+		user := numberIn("<" + target + ">")
+		if user == "" && (strings.Contains(rest, "@") || strings.EqualFold(scheme, "tel")) {
+			return "", errors.New("target URI has no number that could be read")
 		}
-		return target, nil
+		if user == "" {
+			return target, nil
+		}
+		return target, t.mayCall(user)
 	}
 	t.CallerIDs = nil // nobody's caller ID goes out
 	f, err := t.form(Invite{To: target, From: cmp.Or(c.inv.From, t.From, "1")})

@@ -165,7 +165,7 @@ func TestNobodyIsSentWhereTheTrunkMayNotCall(t *testing.T) {
 	s.trunk.Deny = []string{"900"}
 	c := s.dial()
 	s.answer(c, "a")
-	for _, target := range []string{"9001", "tel:9001", "sip:9001@10.0.0.1"} {
+	for _, target := range []string{"9001", "tel:9001", "sip:9001@10.0.0.1", "sip:9001%01@10.0.0.1", "tel:9001%00"} {
 		if err := c.Refer(s.ctx, target); err == nil {
 			t.Errorf("transferred to %s", target)
 		}

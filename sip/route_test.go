@@ -518,3 +518,13 @@ func TestTheTimeOfSilenceBeginsWithTheINVITEThatHasThePassword(t *testing.T) {
 	c.Hangup("")
 	s.ended(c)
 }
+
+func TestATrunkSharedByManyCallsIsOnlyRead(t *testing.T) {
+	trunk := sip.Trunk{Targets: append(make([]sip.Target, 0, 8), sip.Target{Addr: "127.0.0.1:5060"})}
+	if err := trunk.Check(); err != nil || !trunk.Loopback() {
+		t.Error(err)
+	}
+	if got := trunk.Targets[:8][1]; got != (sip.Target{}) {
+		t.Errorf("behind the targets stands %+v", got)
+	}
+}

@@ -62,9 +62,10 @@ type Target struct {
 // DefaultRingTimeout is how long a phone rings when nobody says otherwise.
 const DefaultRingTimeout = 45 * time.Second
 
-// Loopback reports whether every gateway is on this machine, as a test's is.
+// Loopback reports whether every gateway is on this machine, as a test's is. A
+// proxy here leads to a carrier all the same.
 func (t Trunk) Loopback() bool {
-	for _, g := range t.next() {
+	for _, g := range slices.Concat(t.next(), t.gateways()) {
 		host, _, _ := splitTarget(g.Addr)
 		ip, err := netip.ParseAddr(host)
 		if host != "localhost" && (err != nil || !ip.Unmap().IsLoopback()) {
@@ -124,7 +125,7 @@ func (t *Trunk) check() error {
 	if len(t.Targets) > maxGateways {
 		return fmt.Errorf("%d targets; at most %d", len(t.Targets), maxGateways)
 	}
-	for _, g := range append(t.gateways(), t.next()...) {
+	for _, g := range slices.Concat(t.gateways(), t.next()) {
 		host, _, err := splitTarget(g.Addr)
 		if err != nil {
 			return err
