@@ -120,7 +120,7 @@ func (c *call) dial(ctx context.Context) error {
 	c.res.InviteAt = c.dialer.now()
 	placed, err := c.dialer.SIP.DialRoute(sending, c.job.route(), sip.Invite{
 		To: c.job.To, From: c.job.CallerID, SDP: c.leg.Offer(), RingTimeout: c.job.RingTimeout,
-		AttemptID: c.job.Attempt, OnOffer: c.leg.Reoffer,
+		AttemptID: c.job.Attempt, OnOffer: c.leg.Reoffer, Again: c.again,
 	})
 	if err != nil {
 		c.res.InviteAt = time.Time{}
@@ -129,6 +129,14 @@ func (c *call) dial(ctx context.Context) error {
 	c.sip, c.sent = placed, time.Now()
 	c.enter(Dialing)
 	return nil
+}
+
+// again asks the house before a further target rings, on a goroutine of the agent.
+func (c *call) again(ctx context.Context) error {
+	if c.door == nil {
+		return nil
+	}
+	return c.door.Again(ctx)
 }
 
 // notDialed is the result of a call that never left.

@@ -17,7 +17,8 @@
 // picks up must hear a voice at once, and prepares the rest while the phone
 // rings; nothing is synthesised on the way of the sound. [Door.Dial] is the last
 // look at everything that forbids the call, committed directly before the INVITE:
-// when more than two seconds pass in between the call is not made.
+// when more than two seconds pass in between the call is not made. A call that
+// failing trunks move on asks [Door.Again] before each further INVITE.
 //
 // Sound before the answer is listened to for the network's announcements; a
 // person's answer is only a 2xx. Then the tree speaks and listens by turns. Speech

@@ -8,6 +8,30 @@ import (
 	"warmline/sip/siptest"
 )
 
+func TestACallDoesNotMoveWhenThePersonHasRefusedMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	broken, err := siptest.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { broken.Close() })
+	j, h := w.job("refused", "002"), &house{refuseAgain: errors.New("opted out")}
+	j.Trunk = sip.Trunk{Name: "broken", Addr: broken.Addr(), From: "02160000000"}
+	j.Failover = []sip.Trunk{w.trunk}
+	go func() {
+		if m, err := broken.Wait(t.Context(), "INVITE"); err == nil {
+			broken.Reply(m, 503, "Service Unavailable", "x")
+		}
+	}()
+	r := w.dialer.Place(t.Context(), j, h)
+	if !r.TrunkFault || len(r.Hops) != 1 || h.list() != "dial again" {
+		t.Errorf("disposition %s, trunk fault %v, hops %+v, asked %s", r.Disposition, r.TrunkFault, r.Hops, h.list())
+	}
+	if n := len(w.gateway.Truth().Calls); n != 0 {
+		t.Errorf("%d calls reached the second trunk", n)
+	}
+}
+
 func TestACallMovesToTheNextTrunkAndThePersonIsTriedOnce(t *testing.T) { // F10
 	w := newWorld(t)
 	broken, err := siptest.Listen("127.0.0.1:0")

@@ -45,6 +45,9 @@ type Door interface {
 	// Dial is the second commit, directly before the INVITE. An error means
 	// that this person may not be called now.
 	Dial(ctx context.Context) error
+	// Again is asked before the same call tries a further trunk or target: the
+	// seconds since Dial may have brought a refusal. An error ends the call there.
+	Again(ctx context.Context) error
 	// OptOut keeps a refusal and reports whether it is committed. ctx ends
 	// after 800 ms and not with the call; what is not committed by then must be
 	// kept elsewhere before OptOut returns.

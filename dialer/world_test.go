@@ -113,10 +113,11 @@ func (w *world) record(t *testing.T, attempt string) siptest.CallRecord {
 
 // house is a Door that says yes and remembers what it was asked, in order.
 type house struct {
-	refuse  error
-	slow    time.Duration // how long an opt-out takes to commit
-	noRoom  bool
-	dialing func()
+	refuse      error
+	refuseAgain error
+	slow        time.Duration // how long an opt-out takes to commit
+	noRoom      bool
+	dialing     func()
 
 	mu     sync.Mutex
 	asked  []string
@@ -145,6 +146,11 @@ func (h *house) Dial(context.Context) error {
 		h.dialing()
 	}
 	return h.refuse
+}
+
+func (h *house) Again(context.Context) error {
+	h.note("again")
+	return h.refuseAgain
 }
 
 func (h *house) OptOut(ctx context.Context, attempt string, channels []string) bool {

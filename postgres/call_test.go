@@ -215,6 +215,30 @@ func TestTheDoorClosesBetweenClaimAndDial(t *testing.T) {
 	}
 }
 
+func TestTheDoorIsAskedAgainBeforeADialedCallGoesFurther(t *testing.T) {
+	db := fresh(t)
+	people(t, db, 1)
+	c := running(t, db, "winter")
+	a := dial(t, db, noon, plan(t, db, noon, c, 1)[0], "d1")
+	again := func(dialer string) error {
+		return db.Again(t.Context(), noon, a.Attempt, a.Epoch, dialer, decide(noon))
+	}
+	if err := again("d1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := again("d2"); !errors.Is(err, ErrLost) {
+		t.Errorf("another dialer gets %v", err)
+	}
+	must(t)(db.pool.Exec(t.Context(), `UPDATE contacts SET complained_at = $1`, noon))
+	var refused *RefusedError
+	if err := again("d1"); !errors.As(err, &refused) || refused.Verdict.Reason != compliance.ReasonComplaint {
+		t.Errorf("after a complaint: %v", err)
+	}
+	if s, _ := state(t, db, a.Attempt); s != "dialing" {
+		t.Errorf("attempt is %s", s)
+	}
+}
+
 func TestAnOptOutInTheCallEndsEverything(t *testing.T) {
 	db := fresh(t)
 	people(t, db, 1)

@@ -99,6 +99,40 @@ func (db *DB) Dial(ctx context.Context, now time.Time, attempt string, epoch int
 	return nil
 }
 
+// dialingSQL reads a dialed attempt for its owner, while nobody has been reached.
+const dialingSQL = `
+SELECT campaign, contact
+FROM attempts
+WHERE id = $1 AND epoch = $2 AND owner = $3 AND state = 'dialing'`
+
+// Again is Dial's question once more for a dialed attempt, before it tries another
+// trunk or target. It changes nothing; its errors are those of Dial.
+func (db *DB) Again(ctx context.Context, now time.Time, attempt string, epoch int, dialerID string, check func(compliance.Subject) compliance.Verdict) error {
+	err := db.tx(ctx, func(tx pgx.Tx) error {
+		if err := db.lockCalled(ctx, tx, attempt); err != nil {
+			return err
+		}
+		var campaign string
+		var contact int64
+		err := tx.QueryRow(ctx, dialingSQL, attempt, epoch, dialerID).Scan(&campaign, &contact)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrLost
+		}
+		if err != nil {
+			return err
+		}
+		verdict, err := db.ask(ctx, tx, now, campaign, contact, attempt, check)
+		if err == nil && !verdict.Allowed {
+			err = &RefusedError{attempt, verdict}
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("dialing attempt %s further: %w", attempt, err)
+	}
+	return nil
+}
+
 // lockCalled takes the lock of the person an attempt is about.
 func (db *DB) lockCalled(ctx context.Context, tx pgx.Tx, attempt string) error {
 	var phone string

@@ -17,6 +17,11 @@ type Invite struct {
 	RingTimeout time.Duration // how long it may ring; the trunk's when zero
 	AttemptID   string        // sent as X-Attempt, so that both sides' records meet
 
+	// Again is asked before a further target gets the call: what allowed the first
+	// INVITE may have changed since. It may wait as long as its ctx; an error ends
+	// the call with the failure that would have moved it. nil is always yes.
+	Again func(ctx context.Context) error
+
 	// OnOffer answers a new offer during the call (hold, new address) with our
 	// SDP. It runs on the call's own goroutine and must not wait; an error
 	// refuses the offer with 488 and the call goes on as it was. A nil OnOffer

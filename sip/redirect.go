@@ -34,14 +34,16 @@ func (c *Call) redirect(res *gosip.Response) bool {
 			continue
 		}
 		c.routing.turned++
-		c.judge(worked, causeOf(res))
+		why := causeOf(res)
+		why.By = ByCarrier
+		c.judge(worked, why)
 		c.stand()
 		transport := cmp.Or(param(contact.UriParams, "transport"), t.Transport)
 		target := Target{Addr: f.host}
 		if f.port != 0 {
 			target.Addr += ":" + strconv.Itoa(f.port)
 		}
-		return c.moveTo(func(ctx context.Context) approached { return c.turn(ctx, t, target, transport, f) })
+		return c.moveTo(why, func(ctx context.Context) approached { return c.turn(ctx, t, target, transport, f) })
 	}
 	c.agent.log.Warn("redirection not followed: it leads out of the trunk's domains", "trunk", t, "call", c.id)
 	return false

@@ -190,6 +190,18 @@ func (c *Call) board(w way, now time.Time) {
 	c.hops = append(c.hops, Hop{Trunk: w.trunk.Name, Target: w.at.String(), At: now, dest: w.at.dest})
 }
 
+// alight undoes board for a way that got no INVITE.
+func (c *Call) alight() {
+	if !c.routing.seated {
+		return
+	}
+	c.judge(unknown, Cause{})
+	c.stand()
+	c.hopsMu.Lock()
+	defer c.hopsMu.Unlock()
+	c.hops = c.hops[:len(c.hops)-1]
+}
+
 // setOut sends the first INVITE that will go: by the best way, else the next. It
 // runs before there is an owner, and may wait for connections.
 func (c *Call) setOut(ctx context.Context) error {
@@ -302,9 +314,11 @@ func (c *Call) size() int {
 
 // approached is mail: the next way is ready, or is not.
 type approached struct {
-	peer *peer
-	err  error
-	to   *way // where a redirection led; the call is not counted there yet
+	peer  *peer
+	err   error
+	to    *way  // where a redirection led; the call is not counted there yet
+	after Cause // why the target before was left
+	no    bool  // Invite.Again does not want the call to go on
 }
 
 // moveOn takes the failure of the open INVITE and tries the next way, if that is
@@ -322,21 +336,22 @@ func (c *Call) moveOn(why Cause) bool {
 		return false
 	}
 	c.agent.log.Info("call moves to another target", "call", c.id, "trunk", w.trunk, "cause", why.Status, "q850", why.Q850)
-	return c.moveTo(func(ctx context.Context) approached {
+	return c.moveTo(why, func(ctx context.Context) approached {
 		p, err := c.approach(ctx, w)
 		return approached{peer: p, err: err}
 	})
 }
 
 // moveTo readies a way beside the owner, who gets it by mail.
-func (c *Call) moveTo(ready func(context.Context) approached) bool {
+func (c *Call) moveTo(after Cause, ready func(context.Context) approached) bool {
 	c.leaveBehind(true)
 	c.routing.moving, c.ringing = true, false
 	c.ringUntil = time.Now().Add(moveLimit)
 	ok := c.agent.spawn(func() {
 		ctx, stop := context.WithTimeout(context.Background(), moveLimit)
 		defer stop()
-		m := ready(ctx)
+		m := c.goOn(ctx, ready)
+		m.after = after
 		select {
 		case c.mail <- m:
 			c.stir()
@@ -347,6 +362,17 @@ func (c *Call) moveTo(ready func(context.Context) approached) bool {
 	return ok
 }
 
+// goOn readies a way, if the call shall go on at all.
+func (c *Call) goOn(ctx context.Context, ready func(context.Context) approached) approached {
+	if c.inv.Again != nil {
+		if err := c.inv.Again(ctx); err != nil {
+			c.agent.log.Info("call does not move to another target", "call", c.id, "err", err)
+			return approached{no: true}
+		}
+	}
+	return ready(ctx)
+}
+
 // moveLimit bounds looking up and connecting to the next target.
 const moveLimit = dnsLimit + connectLimit
 
@@ -355,6 +381,12 @@ func (c *Call) onApproached(m approached) {
 	c.routing.moving = false
 	if c.isOver() { // hung up meanwhile
 		c.final = true
+		return
+	}
+	if m.no {
+		c.alight()
+		c.final = true
+		c.finish(m.after)
 		return
 	}
 	if m.to != nil {

@@ -1,6 +1,7 @@
 package sip_test
 
 import (
+	"context"
 	"errors"
 	"net"
 	"strings"
@@ -413,6 +414,32 @@ func TestRedirectionsAreFollowedOnlyWithinTheTrunksDomains(t *testing.T) {
 				t.Errorf("a second redirection was followed: %+v", why)
 			}
 		})
+	}
+}
+
+func TestACallTriesNoFurtherTargetWhenItMayNot(t *testing.T) { // the person has refused since the first INVITE
+	for _, may := range []bool{true, false} {
+		s := newStageOf(t)
+		peers := s.pool(2)
+		c := s.dial(func(inv *sip.Invite) {
+			inv.Again = func(context.Context) error {
+				if may {
+					return nil
+				}
+				return errors.New("refused")
+			}
+		})
+		s.say(peers[0], s.invited(peers[0]), 503, "x")
+		if may {
+			s.say(peers[1], s.invited(peers[1]), 486, "y")
+		}
+		want := map[bool]int{true: 486, false: 503}[may]
+		if why := s.ended(c); why.Status != want {
+			t.Errorf("cause %+v, want %d", why, want)
+		}
+		if n := len(c.Hops()); !may && (n != 1 || peers[1].Count("INVITE") != 0) {
+			t.Errorf("%d hops, %d INVITEs to the second target", n, peers[1].Count("INVITE"))
+		}
 	}
 }
 

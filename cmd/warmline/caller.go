@@ -413,17 +413,42 @@ func (d *door) Dial(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
-	policy, err := compliance.Preset(d.claimed.Campaign.Policy)
+	check, err := d.check(ctx)
 	if err != nil {
 		return err
 	}
+	return c.db.Dial(ctx, c.clock.now(), d.claimed.Attempt, d.claimed.Epoch, c.id, check)
+}
+
+// Again puts the same question before the call tries another trunk or target.
+func (d *door) Again(ctx context.Context) error {
+	c := d.caller
+	if c.draining.Load() || c.spool.waiting() > 0 {
+		return errNotNow
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialLimit)
+	defer cancel()
+	check, err := d.check(ctx)
+	if err != nil {
+		return err
+	}
+	return c.db.Again(ctx, c.clock.now(), d.claimed.Attempt, d.claimed.Epoch, c.id, check)
+}
+
+// check is the question of whether this person may be called now.
+func (d *door) check(ctx context.Context) (func(compliance.Subject) compliance.Verdict, error) {
+	c := d.caller
+	policy, err := compliance.Preset(d.claimed.Campaign.Policy)
+	if err != nil {
+		return nil, err
+	}
 	// Asked before the locks: services are cached, and nobody waits for them here.
 	grave := c.facts.held(ctx, d.claimed.Contact, c.clock.now())
-	return c.db.Dial(ctx, c.clock.now(), d.claimed.Attempt, d.claimed.Epoch, c.id, func(s compliance.Subject) compliance.Verdict {
+	return func(s compliance.Subject) compliance.Verdict {
 		know(&s, c.config, d.claimed.Campaign)
 		s.Sensitive = append(s.Sensitive, grave...)
 		return c.decide(c.clock.now(), policy, s) // the time when the locks were won
-	})
+	}, nil
 }
 
 // optOutLimit is how long an opt-out may wait for PostgreSQL before the fact

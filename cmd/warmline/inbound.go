@@ -193,6 +193,9 @@ type inboundDoor struct {
 // Dial is never asked: they called us.
 func (d *inboundDoor) Dial(context.Context) error { return nil }
 
+// Again is never asked either.
+func (d *inboundDoor) Again(context.Context) error { return nil }
+
 // OptOut commits a refusal as on a call of ours. Without a number there is
 // nothing to note it under, and nothing to call either.
 func (d *inboundDoor) OptOut(ctx context.Context, call string, channels []string) bool {
