@@ -31,7 +31,8 @@ type handing struct {
 	at     int // of the call's Handovers
 	joined bool
 	asked  bool   // REFER has gone, of a blind one
-	hold   uint64 // the play the customer holds to
+	held   bool   // the hold has begun, or is being fetched
+	hold   uint64 // the play the customer holds to; 0 while it is fetched
 	bridge *media.Bridge
 }
 
@@ -135,7 +136,7 @@ func (d *Dialer) line() (release func(), ok bool) {
 func (c *call) carryOn() {
 	h := c.handing
 	switch {
-	case h.joined || h.hold != 0 || h.asked:
+	case h.joined || h.held || h.asked:
 	case h.queue.mode() == Blind:
 		c.refer(h)
 		c.hold(h)
@@ -146,11 +147,12 @@ func (c *call) carryOn() {
 
 // hold plays the hold once; sound begins it anew when it is over.
 func (c *call) hold(h *handing) {
+	h.held = true
 	if h.queue.Hold == "" {
 		h.hold = c.leg.Play(chime())
 		return
 	}
-	h.hold = c.leg.Play() // until the recording is there
+	h.hold = 0 // an empty play would end at once, and begin this anew
 	c.work(func(ctx context.Context) {
 		clip, err := c.dialer.Prompts.Recording(ctx, h.queue.Hold)
 		if err != nil {

@@ -2,9 +2,11 @@ package dialer
 
 import (
 	"context"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -269,6 +271,29 @@ func TestACarrierThatTellsNothingOfATransferKeepsTheCustomerHolding(t *testing.T
 	r := w.dialer.Place(t.Context(), w.whole("untold", "13800138401"), &house{})
 	if len(r.Handovers) != 1 || r.Handovers[0].Why != withdrawn || r.EndedBy != "callee" {
 		t.Errorf("%s by %s: %+v\n%+v\n%s", r.Outcome, r.EndedBy, r.Cause, r.Handovers, tell(r))
+	}
+}
+
+// slowFolder has no recordings, and takes its time to say so.
+type slowFolder struct{ asked atomic.Int32 }
+
+func (f *slowFolder) Open(string) (fs.File, error) {
+	f.asked.Add(1)
+	time.Sleep(200 * time.Millisecond)
+	return nil, fs.ErrNotExist
+}
+
+func TestAHoldIsFetchedOnceHoweverSlow(t *testing.T) {
+	t.Parallel()
+	w, folder := staffed(t, "8003"), &slowFolder{}
+	w.dialer.Prompts.Recordings = folder
+	w.dialer.Queues["queue/care"].Hold = "hold.wav"
+	r := w.dialer.Place(t.Context(), w.whole("hold", "13800138401"), nil)
+	if len(r.Handovers) != 1 || r.Outcome != "callback" {
+		t.Errorf("%s %+v\n%s", r.Outcome, r.Handovers, tell(r))
+	}
+	if n := folder.asked.Load(); n != 1 { // the chime in its place lasts longer than the ring
+		t.Errorf("the recording was asked for %d times", n)
 	}
 }
 
