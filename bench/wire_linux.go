@@ -141,9 +141,21 @@ func NewWheel(phase time.Duration) (*Wheel, error) {
 
 // SleepToPhase returns when a wheel with that phase would begin.
 func SleepToPhase(phase time.Duration) error {
-	wait, _, err := untilPhase(phase)
-	time.Sleep(wait)
-	return err
+	wait, now, err := untilPhase(phase)
+	if err != nil {
+		return err
+	}
+	sleepUntil(unix.NsecToTimespec(now + int64(wait))) // time.Sleep may be a millisecond late
+	return nil
+}
+
+// sleepUntil keeps the thread in the kernel until a time of CLOCK_MONOTONIC.
+func sleepUntil(until unix.Timespec) {
+	for {
+		if err := unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &until, nil); err != unix.EINTR {
+			return
+		}
+	}
 }
 
 func untilPhase(phase time.Duration) (wait time.Duration, now int64, err error) {

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"warmline/bench"
@@ -109,44 +111,69 @@ func (o *speaker) run(variant string, settle time.Duration, windows int) error {
 	if turn.Spilt, err = spilt(legs); err != nil {
 		return err
 	}
-	for _, l := range legs {
-		st := l.Close()
-		turn.Lost += st.Lost
+	var lost atomic.Uint64
+	if err := o.each(func(i int) error {
+		st := legs[i].Close()
+		lost.Add(st.Lost)
 		if variant == "srtp" && st.Security == "" {
 			return errors.New("a leg is not encrypted")
 		}
+		return nil
+	}); err != nil {
+		return err
 	}
+	turn.Lost = lost.Load()
 	turn.Unheard = ears.count()
 	after := o.engine.Stats()
 	turn.Sent, turn.Dropped = after.Sent-before.Sent, after.Dropped-before.Dropped
 	return o.out.Encode(turn)
 }
 
+// together is how many calls are placed or ended at once: each waits for a slot of
+// the wheel, and one after the other a thousand take two seconds.
+const together = 32
+
+// each does something for every call, some at once, and gives the errors.
+func (o *speaker) each(do func(i int) error) error {
+	errs := make([]error, together)
+	var all sync.WaitGroup
+	for w := range together {
+		all.Go(func() {
+			for i := w; i < len(o.ports) && errs[w] == nil; i += together {
+				errs[w] = do(i)
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
 // open places the calls: plainly; with a quarter of them heard (ears); encrypted
 // (srtp); or without telephone-event, so that keys are looked for in the audio (tones).
 func (o *speaker) open(variant string) ([]*media.Leg, *ears, error) {
 	heard := &ears{}
-	legs := make([]*media.Leg, 0, len(o.ports))
-	for i, port := range o.ports {
+	legs := make([]*media.Leg, len(o.ports))
+	err := o.each(func(i int) error {
 		c := media.LegConfig{Codecs: []media.Codec{media.PCMA}, Loopback: true}
 		if variant == "srtp" {
 			c.Security = media.SecurityRequired
 		}
 		l, err := o.engine.Open(c)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		legs = append(legs, l)
+		legs[i] = l
 		l.Offer()
-		if err := l.Accept(answer(port, variant)); err != nil {
-			return nil, nil, err
+		if err := l.Accept(answer(o.ports[i], variant)); err != nil {
+			return err
 		}
 		l.Play(o.clip)
 		if variant == "ears" && i%4 == 0 {
 			heard.open(l)
 		}
-	}
-	return legs, heard, nil
+		return nil
+	})
+	return legs, heard, err
 }
 
 // answer is the far end's SDP.
@@ -169,7 +196,12 @@ func answer(port int, variant string) []byte {
 func spilt(legs []*media.Leg) (n uint64, err error) {
 	ours := map[string]bool{}
 	for _, l := range legs {
-		ours[fmt.Sprintf("%04X", l.Stats().LocalPort)] = true
+		_, line, _ := strings.Cut(string(l.Offer()), "m=audio ")
+		port := 0
+		if _, err := fmt.Sscan(line, &port); err != nil {
+			return 0, fmt.Errorf("reading the port of a leg's offer: %w", err)
+		}
+		ours[fmt.Sprintf("%04X", port)] = true
 	}
 	b, err := os.ReadFile("/proc/net/udp")
 	if err != nil {
