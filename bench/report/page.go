@@ -45,7 +45,7 @@ Measured, not promised. This page is written by `+"`make bench`"+`; do not edit 
 | command | `+"`make bench`"+`, %v |
 | taken by the host meanwhile | %.1f %% |
 
-How noise is treated: processor time is user + system of one process, never a wall time; a figure is a ratio to a floor or peer that took turns with it on the same core in the same run. Callers and far end are pinned to a core each before they start, for talking with SCHED_FIFO where that is permitted, for setting up at ordinary priority. In the talk figures a window of one second in which the host took more than 1 %%, or in which the floor itself was late, is thrown away; with fewer than %d left it says “%s” and nothing is judged. A target that was missed says NO.
+How noise is treated: processor time is user + system of one process, never a wall time; a figure is a ratio to a floor or peer that took turns with it on the same core in the same run. Callers and far end are pinned to a core each before they start, with SCHED_FIFO where that is permitted. In the talk figures a window of one second in which the host took more than 1 %%, or in which the floor itself was late, is thrown away; with fewer than %d left it says “%s” and nothing is judged. A target that was missed says NO.
 `, machine, time.Now().UTC().Format("2006-01-02 15:04 UTC"), commit(), took.Round(time.Second), 100*stolen, bench.GoodWindows, bench.Noisy)
 	for _, s := range found {
 		fmt.Fprintf(&b, "\n## %s\n\n", s.title)
