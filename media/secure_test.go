@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,7 +43,10 @@ func TestAnEncryptedCall(t *testing.T) {
 				}
 				quiet := bytes.Repeat([]byte{silenceALaw}, 20)
 				seen, readable, replay := 0, 0, [][]byte(nil)
+				var mu sync.Mutex // of these: the shard counts, the test reads and sends
 				n.Copies = func(from, to netip.AddrPort, p []byte) int {
+					mu.Lock()
+					defer mu.Unlock()
 					seen++
 					if bytes.Contains(p, quiet) {
 						readable++
@@ -81,23 +85,26 @@ func TestAnEncryptedCall(t *testing.T) {
 					t.Errorf("the tone at -6 dB was heard at %.1f dB", p)
 				}
 				time.Sleep(10 * time.Second)
-				if readable > 0 || seen < 500 {
-					t.Errorf("%d of %d packets could be read on the way", readable, seen)
+				mu.Lock()
+				all, clear, again := seen, readable, replay
+				mu.Unlock()
+				if clear > 0 || all < 500 {
+					t.Errorf("%d of %d packets could be read on the way", clear, all)
 				}
-				for _, p := range replay {
+				for _, p := range again {
 					if err := a.rtp.Send(p, local(b)); err != nil {
 						t.Fatal(err)
 					}
 				}
-				p := bytes.Clone(replay[0])
+				p := bytes.Clone(again[0])
 				p[3] ^= 0x40 // another sequence number, the same tag
 				if err := a.rtp.Send(p, local(b)); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(100 * time.Millisecond)
 				sa, sb := a.Stats(), b.Stats()
-				if sb.Drops.Auth != uint64(len(replay))+1 || sb.Lost != 0 || sa.Drops.Auth != 0 {
-					t.Errorf("of %d replayed and one changed: %+v", len(replay), sb.Drops)
+				if sb.Drops.Auth != uint64(len(again))+1 || sb.Lost != 0 || sa.Drops.Auth != 0 {
+					t.Errorf("of %d replayed and one changed: %+v", len(again), sb.Drops)
 				}
 				if sa.Security != s.name || sb.Security != s.name || sa.RTCPReceived == 0 || sb.RTCPReceived == 0 || sa.Drops.RTCP+sb.Drops.RTCP != 0 {
 					t.Errorf("a: %+v\nb: %+v", sa, sb)
