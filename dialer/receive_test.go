@@ -20,7 +20,8 @@ type line struct {
 	house   *house
 }
 
-func newLine(t *testing.T) *line {
+// newLine is a line whose dialer is set up before anybody may call.
+func newLine(t *testing.T, set ...func(*line)) *line {
 	t.Helper()
 	w := newWorld(t, func(o *siptest.Options) { o.Keep = true })
 	l := &line{world: w, results: make(chan Result, 8), house: &house{}}
@@ -30,6 +31,9 @@ func newLine(t *testing.T) *line {
 	}
 	if w.tree, err = dialogs.Parse("inbound.yaml", src); err != nil {
 		t.Fatal(err)
+	}
+	for _, f := range set {
+		f(l)
 	}
 	agent, err := sip.Listen(context.Background(), sip.Config{Addr: "127.0.0.1:0", OnCall: func(in *sip.Incoming) {
 		j := l.received()
@@ -81,8 +85,7 @@ func (l *line) call(t *testing.T, in siptest.CallIn) (Result, siptest.CallRecord
 func TestWhoCallsBackHearsWhoWeAreAndCanRefuseByOneKey(t *testing.T) {
 	t.Parallel()
 	for _, offerless := range []bool{false, true} {
-		l := newLine(t)
-		l.dialer.Prompts = tonePrompts()
+		l := newLine(t, func(l *line) { l.dialer.Prompts = tonePrompts() })
 		r, c := l.call(t, siptest.CallIn{Person: "13800138411", Offerless: offerless})
 		if r.Disposition != Answered || r.Outcome != "opt_out" || !r.OptOut || r.OptOutPending || r.AnsweredAt.Before(r.InviteAt) {
 			t.Fatalf("offerless %v: %s %s %v\n%s", offerless, r.Disposition, r.Outcome, r.Err, tell(r))
@@ -105,8 +108,9 @@ func TestWhoCallsBackHearsWhoWeAreAndCanRefuseByOneKey(t *testing.T) {
 
 func TestWhoCallsBackIsPutThroughToAPerson(t *testing.T) {
 	t.Parallel()
-	l := newLine(t)
-	l.dialer.Queues = map[string]*Queue{"queue/care": {Name: "care", Agents: []Agent{{Name: "小李", To: "8001", Trunk: l.trunk}}}}
+	l := newLine(t, func(l *line) {
+		l.dialer.Queues = map[string]*Queue{"queue/care": {Name: "care", Agents: []Agent{{Name: "小李", To: "8001", Trunk: l.trunk}}}}
+	})
 	r, _ := l.call(t, siptest.CallIn{Person: "13800138413"})
 	if r.Outcome != "transferred" || len(r.Handovers) != 1 || r.Handovers[0].Agent != "小李" || r.Handovers[0].Talk <= 0 {
 		t.Errorf("%s %+v\n%s", r.Outcome, r.Handovers, tell(r))
@@ -128,8 +132,7 @@ func TestWhoWantsNothingIsLetGo(t *testing.T) {
 // TestACallWeCannotAnswerIsRefusedForAWhile: 503 with Retry-After (RFC 3261 20.33).
 func TestACallWeCannotAnswerIsRefusedForAWhile(t *testing.T) {
 	t.Parallel()
-	l := newLine(t)
-	l.dialer.Prompts = mutePrompts()
+	l := newLine(t, func(l *line) { l.dialer.Prompts = mutePrompts() })
 	r, c := l.call(t, siptest.CallIn{Person: "13800138411"})
 	if r.Disposition != NotDialed || r.Err == nil || r.Answered {
 		t.Errorf("%+v", r)

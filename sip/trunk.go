@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -66,7 +67,10 @@ const DefaultRingTimeout = 45 * time.Second
 // proxy here leads to a carrier all the same.
 func (t Trunk) Loopback() bool {
 	for _, g := range slices.Concat(t.next(), t.gateways()) {
-		host, _, _ := splitTarget(g.Addr)
+		host, _, err := splitTarget(g.Addr)
+		if err != nil { // a port that is none: the host still tells
+			host, _, _ = net.SplitHostPort(g.Addr)
+		}
 		ip, err := netip.ParseAddr(host)
 		if host != "localhost" && (err != nil || !ip.Unmap().IsLoopback()) {
 			return false
