@@ -123,6 +123,21 @@ func TestARefusalIsNeverReadAsYes(t *testing.T) {
 	}
 }
 
+// TestAProhibitionOfSomethingElseIsNoOptOut: words that forbid and words for calling, which
+// together ask for no silence.
+func TestAProhibitionOfSomethingElseIsNoOptOut(t *testing.T) {
+	for lang, sentences := range map[string][]string{
+		"zh-CN": {"我没说别打", "不用挂 我听着", "别挂", "别打断我", "能不能打个折", "不要打折的", "特别忙晚点打", "别急你打给我就行", "我不得空晚点打", "现在不能打电话", "没打扰 你讲", "别人打来的电话", "要不要打给你们店里", "舍不得打开", "不要紧你打吧", "不用打车", "别现在打 下午四点打", "记不得打过电话没有"},
+		"en":    {"don't hang up", "stop, I can't hear you", "call me back later", "don't call now, call at six", "you're not bothering me, go ahead", "I can't take your call right now", "why did you not call", "that doesn't ring a bell", "stop interrupting me", "I didn't hear it ring", "don't bother", "I have lost my phone", "nobody answered my emails", "did you just call me"},
+	} {
+		for _, s := range sentences {
+			if in := Understand(s, "opening", lang, monday); in.Name == "opt_out" {
+				t.Errorf("%q is an opt-out by %s", s, in.Rule)
+			}
+		}
+	}
+}
+
 func TestWhatOnlySoundsLikeAPhrase(t *testing.T) {
 	tests := []struct{ question, said, want string }{
 		{"", "憋打了", "opt_out"}, {"", "不要再大电话了", "opt_out"}, {"opening", "你打挫了", "wrong_person"}, {"opening", "在开撤呢", "driving"},
