@@ -111,7 +111,7 @@ func (p *treeParser) speak(lines []*line, here place, once func(*val, string, st
 		return here
 	}
 	after := here
-	certain := disclosedAll
+	certain := beforePersonal
 	hooked := false
 	for _, l := range lines {
 		hooked = hooked || l.hook != ""
@@ -159,8 +159,8 @@ func (p *treeParser) walkText(l *line, s *speech, here place, once func(*val, st
 			}
 			said |= p.t.disclosureOf(sofar)
 			f := p.t.factOf(ref)
-			if (f.class == personal || f.class == private) && said != disclosedAll {
-				once(l.at, "%s is personal and comes before AI, brand, purpose and recording were said", "missing: "+missing(said), ref)
+			if (f.class == personal || f.class == private) && said != beforePersonal {
+				once(l.at, "%s is personal and comes before AI, brand, purpose, recording and a way to refuse were said", "missing: "+missing(said), ref)
 			}
 			if f.class == private && !here.identified {
 				once(l.at, "%s may only be spoken once identity is confirmed", "lead here through {to: node, identity: confirmed}", ref)
@@ -188,7 +188,7 @@ func missing(said disclosure) string {
 	for _, row := range []struct {
 		bit  disclosure
 		name string
-	}{{saidAI, "AI"}, {saidBrand, "brand"}, {saidPurpose, "purpose"}, {saidRecording, "recording"}} {
+	}{{saidAI, "AI"}, {saidBrand, "brand"}, {saidPurpose, "purpose"}, {saidRecording, "recording"}, {saidRefusal, "a way to refuse"}} {
 		if said&row.bit == 0 {
 			out = append(out, row.name)
 		}

@@ -79,7 +79,7 @@
 // # Facts and privacy
 //
 // public (brand, weather, event) may be said at once; personal (contact, place) once AI,
-// brand, purpose and recording were said; order and birthday only behind identity:
+// brand, purpose, recording and a way to refuse were said; order and birthday only behind identity:
 // confirmed; amounts, addresses and health never. A path speaks of two personal facts and
 // one hook at most. With the fact care_only: true, ask, invite and send are unreachable.
 //

@@ -48,7 +48,7 @@ func TestLoadRefusesInEnglish(t *testing.T) {
 	for _, tt := range []struct{ name, old, new, want string }{
 		{"a long sentence", "Please keep warm.", "Please keep warm" + strings.Repeat(" and dry", 12) + ".", "a sentence has 27 words, more than 25"},
 		{"a question in the middle", "Did it arrive safely?", "Did it arrive safely? Thanks.", "a question stands before the end of the line"},
-		{"no recording", ", on a recorded line.", ".", "comes before AI, brand, purpose and recording were said (missing: recording)"},
+		{"no recording", ", on a recorded line.", ".", "comes before AI, brand, purpose, recording and a way to refuse were said (missing: recording)"},
 		{"no AI at once", "the AI assistant at", "who works at", "the first sentence does not say that an AI calls, and for whom"},
 		{"no key to stop", "say stop or press nine", "say stop", "the opening does not say how to stop these calls"},
 		{"no word to stop", "say stop or press nine", "press nine", "the opening does not say how to stop these calls"},

@@ -20,7 +20,7 @@ type privacy uint8
 
 const (
 	public    privacy = iota
-	personal          // surname, city: only after AI, brand, purpose and recording were said
+	personal          // surname, city: only after AI, brand, purpose, recording and a way to refuse were said
 	private           // order, birthday: only behind identity: confirmed
 	unspoken          // may steer, is never said
 	sensitive         // may not be used at all

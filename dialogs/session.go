@@ -95,7 +95,7 @@ func (s *Session) Outcome() Outcome {
 	if o.OptOut {
 		o.Name = "opt_out"
 	}
-	o.Turns, o.Disclosed, o.Grade = s.turns, s.disclosed == disclosedAll, grades[o.Name]
+	o.Turns, o.Disclosed, o.Grade = s.turns, s.disclosed&disclosedAll == disclosedAll, grades[o.Name]
 	o.Tags, o.Variants, o.Slots = slices.Clone(o.Tags), maps.Clone(o.Variants), maps.Clone(o.Slots)
 	o.Heard = nil
 	for _, l := range s.said {

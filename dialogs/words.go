@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// disclosure is which of the four first things were said: that an AI speaks, for which
-// brand, what for, and that the call is recorded.
+// disclosure is which of the first things were said: that an AI speaks, for which brand,
+// what for, that the call is recorded, and how to refuse it.
 type disclosure uint8
 
 const (
@@ -14,7 +14,11 @@ const (
 	saidBrand
 	saidPurpose
 	saidRecording
+	saidRefusal
 	disclosedAll = saidAI | saidBrand | saidPurpose | saidRecording
+
+	// beforePersonal is what must have been said before anything personal is.
+	beforePersonal = disclosedAll | saidRefusal
 )
 
 var disclosureWords = []struct {
@@ -24,6 +28,7 @@ var disclosureWords = []struct {
 	{saidAI, []string{"AI", "ai", "人工智能", "智能助手", "机器人", "robot"}},
 	{saidPurpose, []string{"回访", "通知", "提醒", "提个醒", "问候", "问个好", "祝福", "祝您", "邀请", "关怀", "售后", "活动", "生日", "care", "invite", "follow"}},
 	{saidRecording, []string{"录音", "record"}},
+	{saidRefusal, []string{"不想接", "不想再接", "不想听", "别打", "按九", "按9", "拒绝", "退订"}},
 }
 
 // englishDisclosures are whole words: there is an ai in wait and again.
@@ -34,6 +39,7 @@ var englishDisclosures = []struct {
 	{saidAI, regexp.MustCompile(`(?i)\b(ai|artificial intelligence|automated|virtual) (assistant|voice|caller|agent|call)\b`)},
 	{saidPurpose, regexp.MustCompile(`(?i)\b(calling (about|to|with|because)|follow(ing)? up|reminder|invit(e|ing|ation)|check(ing)? in|heads[ -]up|survey|greeting|wish(es)?|offer|news)\b`)},
 	{saidRecording, regexp.MustCompile(`(?i)\b(recorded|recording)\b`)},
+	{saidRefusal, regexp.MustCompile(`(?i)\b(say "?stop|press (nine|9))\b`)},
 }
 
 // disclosureOf finds what a text of a tree discloses.
