@@ -23,7 +23,7 @@ import (
 // callCmd places one real call: how a telephony engineer tries a gateway.
 type callCmd struct {
 	Number      string        `arg:"" help:"Phone number, or any SIP user part."`
-	Trunk       string        `required:"" help:"The peer, sip:HOST:PORT." placeholder:"sip:HOST:PORT"`
+	Trunk       string        `required:"" help:"The peer, sip:HOST:PORT, or the name of a trunk of the config, called exactly as campaigns do." placeholder:"sip:HOST:PORT|NAME"`
 	Dialog      string        `required:"" help:"Dialog tree, a file." placeholder:"FILE"`
 	Facts       string        `help:"What the tree may know, YAML or JSON." placeholder:"FILE"`
 	RingTimeout time.Duration `help:"How long it may ring." default:"30s"`
@@ -31,8 +31,11 @@ type callCmd struct {
 	User        string        `help:"Digest user."`
 	Password    string        `help:"Digest password." env:"WARMLINE_CALL_PASSWORD"`
 	Realm       string        `help:"The only realm that gets the password; the trunk's host when left out."`
-	From        string        `help:"Caller ID." default:"warmline"`
-	Codec       string        `help:"Codec to offer." enum:"pcma,pcmu,both" default:"both"`
+	From        string        `help:"Caller ID; warmline, or the trunk's, when left out."`
+	Transport   string        `help:"To a peer: udp, tcp or tls; udp when left out." placeholder:"udp|tcp|tls"`
+	TLSCA       string        `name:"tls-ca" help:"Authorities that a peer's certificate may be of, PEM; the system's when left out." placeholder:"FILE"`
+	SRTP        string        `name:"srtp" help:"To a peer, whether audio is encrypted: off, optional or required; off when left out." placeholder:"off|optional|required"`
+	Codec       string        `help:"Codecs to offer a peer, best first: pcma, pcmu, g722, comma separated; pcma,pcmu when left out." placeholder:"CODEC,…"`
 	Voice       string        `help:"Voice: espeak, tones for simulated people, or auto." enum:"auto,espeak,tones" default:"auto"`
 	Override    string        `help:"Call a suppressed number all the same; the reason is kept." placeholder:"REASON"`
 	JSON        bool          `help:"Last line is one JSON object."`
@@ -48,6 +51,15 @@ Example: a peer of Debian's sip-tester, and a call to it:
 
   sipp -sn uas -i 127.0.0.1 -p 5060 &
   warmline call 1000 --trunk sip:127.0.0.1:5060 --dialog examples/dialogs/winter-care.yaml --max-talk 20s
+
+Other ways to the peer, and the trunk «main» of the config with its transport,
+codecs, SRTP, registration, number formats and failover; from a port of our own:
+
+  warmline call 1000 --trunk sip:pbx.example:5061 --transport tls --srtp required --codec g722,pcma --dialog tree.yaml
+  warmline call 13800138000 --trunk main --dialog tree.yaml
+
+A call that a trunk refused for its own sake, and that went on to another target
+or trunk, shows every hop with its raw codes.
 
 Exit code 0 when the call was carried through to its end, whatever became of
 it; 1 when it could not be tried.`
@@ -72,6 +84,31 @@ type callFacts struct {
 	TalkMS      int64     `json:"talk_ms"`
 	EndedBy     string    `json:"ended_by"`
 	RTP         rtpReport `json:"rtp"`
+	Hops        []hopLine `json:"hops,omitempty"` // when there was more than one
+}
+
+// hopLine is one way a call was tried by, with the raw codes that came back.
+type hopLine struct {
+	Trunk      string `json:"trunk"`
+	Target     string `json:"target"`
+	SIPStatus  int    `json:"sip_status"` // 0 of a way the call stayed on
+	Phrase     string `json:"phrase"`
+	Q850       int    `json:"q850"`
+	Reason     string `json:"reason"` // the header as it came
+	By         string `json:"by"`
+	RetryAfter int    `json:"retry_after"` // seconds
+}
+
+// hopsOf are the ways of a call that took more than one.
+func hopsOf(hops []sip.Hop) (lines []hopLine) {
+	if len(hops) < 2 {
+		return nil
+	}
+	for _, h := range hops {
+		c := h.Cause
+		lines = append(lines, hopLine{h.Trunk, h.Target, c.Status, c.Phrase, c.Q850, c.Reason, c.By, int(c.RetryAfter.Seconds())})
+	}
+	return lines
 }
 
 type rtpReport struct {
@@ -92,10 +129,11 @@ func (c *callCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	trunk, err := c.trunk()
+	line, err := c.line(cfg)
 	if err != nil {
 		return err
 	}
+	trunk := line.trunk
 	masked, err := testNumber(c.Number, trunk)
 	if err != nil {
 		return err
@@ -115,7 +153,7 @@ func (c *callCmd) Run(a *app) error {
 		facts["brand"] = tree.Brand()
 	}
 	facts["now"] = time.Now()
-	if err := auditCall(cfg.dataDir(), masked, trunk.Addr, c.Override); err != nil {
+	if err := auditCall(cfg.dataDir(), masked, line.address(), c.Override); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.std.err, "No consent was checked for this call to %s.\n", masked)
@@ -127,14 +165,22 @@ func (c *callCmd) Run(a *app) error {
 			fmt.Fprintln(a.std.err, "espeak-ng is missing, so the bot speaks tones; «apt-get install -y espeak-ng» as root gives it a voice.")
 		}
 	}
-	d, stop, err := c.dialer(a, cfg, trunk)
+	if err := line.bind(&cfg); err != nil {
+		return err
+	}
+	// The same parts that campaigns use.
+	d, stop, err := newDialer(a.ctx, cfg, time.Now, a.log, nil)
 	if err != nil {
 		return err
 	}
 	defer stop()
+	if err := line.ready(a, d); err != nil {
+		return err
+	}
 	r := d.Place(a.ctx, dialer.Job{
-		Attempt: "call-" + time.Now().UTC().Format("20060102T150405.000"), To: c.Number, Masked: masked, Trunk: trunk, CallerID: c.From,
-		Tree: tree, Facts: facts, Ledger: ledgerOf(dialogs.Ledger{}), RingTimeout: c.RingTimeout, MaxTalk: c.MaxTalk, Codecs: codecsOf(c.Codec),
+		Attempt: "call-" + time.Now().UTC().Format("20060102T150405.000"), To: c.Number, Masked: masked, Trunk: trunk, CallerID: line.callerID,
+		Tree: tree, Facts: facts, Ledger: ledgerOf(dialogs.Ledger{}), RingTimeout: c.RingTimeout, MaxTalk: c.MaxTalk,
+		Codecs: line.codecs, PTime: line.ptime, Security: line.security, Failover: line.failover,
 	}, nil)
 	if r.Err != nil && r.InviteAt.IsZero() {
 		return fmt.Errorf("the call could not be tried: %w", r.Err)
@@ -148,14 +194,6 @@ func (c *callCmd) Run(a *app) error {
 		fmt.Fprintln(a.std.err, "What broke the call:", r.Err)
 	}
 	return c.tell(a, r)
-}
-
-func (c *callCmd) trunk() (sip.Trunk, error) {
-	addr, err := peerAddr(c.Trunk)
-	if err != nil {
-		return sip.Trunk{}, err
-	}
-	return sip.Trunk{Name: "call", Addr: addr, User: c.User, Password: c.Password, Realm: c.Realm, From: c.From}, nil
 }
 
 // testNumber masks a number for people and refuses what a machine must not dial
@@ -312,17 +350,6 @@ func auditCall(dir, masked, trunk, override string) error {
 	return errors.Join(f.note("call", masked, trunk, override), f.Close())
 }
 
-// dialer makes the same parts campaigns use, bound to the address that reaches
-// the trunk.
-func (c *callCmd) dialer(a *app, cfg Config, t sip.Trunk) (*dialer.Dialer, func(), error) {
-	ip, err := localIP(t.Addr)
-	if err != nil {
-		return nil, nil, err
-	}
-	cfg.SIP.Listen, cfg.Media.IP = net.JoinHostPort(ip, "0"), ip
-	return newDialer(a.ctx, cfg, time.Now, a.log, nil)
-}
-
 // localIP is our address on the way to addr; no packet is sent.
 func localIP(addr string) (string, error) {
 	conn, err := net.Dial("udp", addr)
@@ -338,7 +365,7 @@ func factsOf(r dialer.Result) callFacts {
 	f := callFacts{
 		Disposition: r.Disposition, Answered: r.Answered, AnsweredBy: r.AnsweredBy, Outcome: r.Outcome,
 		SIPStatus: r.Cause.Status, Q850: r.Cause.Q850, Reason: r.Cause.Reason, EndedBy: r.EndedBy,
-		RTP: rtpReport{r.RTP.Sent, r.RTP.Received, r.RTP.Lost},
+		RTP: rtpReport{r.RTP.Sent, r.RTP.Received, r.RTP.Lost}, Hops: hopsOf(r.Hops),
 	}
 	if f.Reason == "" && r.Disposition != dialer.Answered {
 		f.Reason = r.Cause.Phrase
@@ -367,6 +394,9 @@ func (c *callCmd) tell(a *app, r dialer.Result) error {
 			arrow = "──>"
 		}
 		a.printf("%s %s %s\n", t.At.Format("15:04:05.000"), arrow, t.Line)
+	}
+	for _, h := range rep.Hops {
+		a.printf("hop %s %s: status %d %s, cause %d, by %s %s\n", h.Trunk, h.Target, h.SIPStatus, h.Phrase, h.Q850, h.By, h.Reason)
 	}
 	for _, t := range rep.Transcript {
 		a.printf("%6.1fs %-6s %s\n", float64(t.AtMS)/1000, t.Who, t.Text)

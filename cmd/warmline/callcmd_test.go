@@ -250,7 +250,7 @@ func TestCallThatCannotBeTriedIsExitOne(t *testing.T) {
 		name, trunk, want string
 		args              []string
 	}{
-		{"no such port", "127.0.0.1:99999", "no way to 127.0.0.1:99999", nil},
+		{"no such port", "127.0.0.1:99999", `port "99999"`, nil},
 		{"no such tree", "127.0.0.1:5060", "reading the dialog tree", []string{"--dialog", "nothing.yaml"}},
 		{"no such facts", "127.0.0.1:5060", "reading facts", []string{"--facts", "nothing.yaml"}},
 		{"a caller ID with a line break", "127.0.0.1:5060", "caller ID", []string{"--from", "a\r\nX-Evil: 1"}},
