@@ -3,6 +3,7 @@ package dialer
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +11,8 @@ import (
 
 	"warmline/dialogs"
 	"warmline/speech"
+	"warmline/speech/openai"
+	"warmline/speech/openai/openaitest"
 )
 
 // odd is a sentence no rule knows.
@@ -147,6 +150,53 @@ func TestWhoHangsUpWhileItIsWaitedForHasSaidIt(t *testing.T) {
 	}
 	if len(o.ended) != 1 || !errors.Is(o.ended[0], context.Canceled) {
 		t.Errorf("the question ended with %v", o.ended)
+	}
+}
+
+// TestACallAsksAModelOverTheWire: a whole call, with the client and an endpoint on
+// loopback. What was meant reaches the tree, and the person's name never leaves.
+func TestACallAsksAModelOverTheWire(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	endpoint, err := openaitest.Start(openaitest.Options{Key: "k", Understand: func(question, answer string, intents []string) (string, float64) {
+		if strings.HasSuffix(question, "吗？") && strings.Contains(answer, "门卫") && slices.Contains(intents, "opt_out") {
+			return "opt_out", 0.9
+		}
+		return "other", 0.9
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { endpoint.Close() })
+	place := func(attempt string, fault openaitest.Fault) Result {
+		endpoint.Fault(fault)
+		m, err := openai.New(openai.Config{URL: endpoint.URL(), Model: "m", APIKey: "k", Deadline: 900 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		d := w.hearing(script{events: []speech.Event{at(afterGreeting, speech.Final, odd+"，王女士的13800138000")}})
+		d.Understander, d.Patience = m, time.Second
+		j := w.job(attempt, "313")
+		r := d.Place(t.Context(), j, &house{})
+		replays(t, j, r)
+		return r
+	}
+	r := place("wire", openaitest.None)
+	if e := heardEvent(r); e.Understood != "opt_out" || !r.OptOut || r.OptOutPending {
+		t.Errorf("%+v\n%s", e, tell(r))
+	}
+	sent := strings.Join(endpoint.Requests(), "")
+	if strings.Contains(sent, "王女士") || strings.Contains(sent, "138001") || !strings.Contains(sent, odd) {
+		t.Errorf("the endpoint was sent %s", sent)
+	}
+	for _, fault := range []openaitest.Fault{openaitest.Hang, openaitest.Flood} {
+		if r := place("wire-"+string(fault), fault); heardEvent(r).Understood != "" || r.OptOut || !r.Answered {
+			t.Errorf("%s: %s", fault, tell(r))
+		}
+	}
+	if bad := endpoint.Refused(); len(bad) > 0 {
+		t.Errorf("the endpoint refused %q", bad)
 	}
 }
 
