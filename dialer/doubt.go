@@ -11,6 +11,9 @@ import (
 // pause: as long as words may come after somebody fell quiet.
 const patience = 1200 * time.Millisecond
 
+// longestName is the most bytes the name of an intent has.
+const longestName = 64
+
 // doubt is a sentence that waits for an Understander. Nothing of the call waits
 // with it: sound, keys, hang-up and the clock go on.
 type doubt struct {
@@ -53,9 +56,10 @@ func (c *call) read(d *doubt, r dialogs.Reading, err error) {
 	if c.doubt != d {
 		return // too late
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		c.log.Info("not understood", "attempt", c.job.Attempt, "err", err)
-	} else {
+	case len(r.Intent) <= longestName && r.Confidence >= 0 && r.Confidence <= 1: // what a journal can keep
 		d.reading = r
 	}
 	if !c.hear.voicing {

@@ -3,6 +3,7 @@ package dialer
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -102,6 +103,8 @@ func TestWhatTheRulesLeaveOpenIsUnderstoodByAnother(t *testing.T) {
 			[]speech.Event{at(afterGreeting, speech.Final, "不要再打了")}, 0, dialogs.Reading{}, true},
 		{"a refusal said while it is waited for counts at once", &oracle{hangs: true},
 			[]speech.Event{at(afterGreeting, speech.Final, odd), at(afterGreeting+300, speech.Final, "不要再打了")}, 1, dialogs.Reading{}, true},
+		{"what no journal can keep is no answer", &oracle{reading: dialogs.Reading{Intent: "opt_out", Confidence: math.NaN()}},
+			[]speech.Event{at(afterGreeting, speech.Final, odd)}, 1, dialogs.Reading{}, false},
 		{"a yes to the greeting it is not sure of is none", &oracle{reading: dialogs.Reading{Intent: "yes", Confidence: 0.8}},
 			[]speech.Event{at(afterGreeting, speech.Final, odd)}, 1, dialogs.Reading{Intent: "yes", Confidence: 0.8}, false},
 	} {
