@@ -4,9 +4,16 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+)
+
+// winterTree is parsed once: a fuzzer starts thousands of sessions.
+var (
+	winterTree *Tree
+	winterOnce sync.Once
 )
 
 // standingAt is a session of the shipped winter tree that listens at a node: hello asks who it
@@ -15,7 +22,8 @@ func standingAt(t *testing.T, at string) *Session {
 	t.Helper()
 	f := everything()
 	f["contact"] = map[string]any{"salutation": "王女士", "name": "王芳", "surname": "王", "phone": "13800138000"}
-	s, _ := loadTree(t, "winter-care").Start("x", f, Ledger{})
+	winterOnce.Do(func() { winterTree = loadTree(t, "winter-care") })
+	s, _ := winterTree.Start("x", f, Ledger{})
 	s.Step(Event{Kind: Said, Heard: 1})
 	for _, text := range []string{"对我是", "挺好的"} {
 		if s.n.name == at {
