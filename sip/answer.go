@@ -131,7 +131,7 @@ func (c *Call) catchUp() {
 
 // statusLine is a response as a ladder shows it.
 func statusLine(res *gosip.Response) string {
-	line := strconv.Itoa(res.StatusCode) + " " + printable(res.Reason)
+	line := strconv.Itoa(res.StatusCode) + " " + said(res.Reason)
 	if len(res.Body()) > 0 && sdpOf(res) != nil {
 		line += " (SDP)"
 	}

@@ -317,3 +317,17 @@ func TestOnAWildcardSocketWeNameTheAddressTheTrunkReaches(t *testing.T) {
 		})
 	}
 }
+
+func TestANumberInACarriersWordsIsMasked(t *testing.T) {
+	s := newStage(t)
+	c := s.dial()
+	s.reply(s.request("INVITE"), 404, "13800138000 Not Found", "x",
+		siptest.Field{Name: "Reason", Value: `Q.850;cause=1;text="+8613800138000 is unallocated"`})
+	why := s.ended(c)
+	if why.Phrase != "138******00 Not Found" || why.Q850 != 1 || strings.Contains(why.Reason, "13800138000") {
+		t.Errorf("cause %+v", why)
+	}
+	if l := ladderOf(c); strings.Contains(l, "13800138000") {
+		t.Errorf("ladder:\n%s", l)
+	}
+}

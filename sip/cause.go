@@ -21,20 +21,21 @@ type Cause struct {
 	Status     int           // final SIP status of the INVITE; 408 and 503 are ours when the trunk kept silent or could not be reached, 487 when we cancelled
 	Phrase     string        // the carrier's words, or ours
 	Q850       int           // ITU-T Q.850 cause value from the Reason header, 0 if none
-	Reason     string        // the Reason header as it came
+	Reason     string        // the Reason header as it came, numbers masked
 	By         string        // ByCallee, ByUs, ByCarrier or ByTimeout
 	RetryAfter time.Duration // how long the carrier asks to be left alone
 }
 
 // causeOf reads what a failure, provisional or BYE says about itself.
 func causeOf(m gosip.Message) Cause {
-	c := Cause{Reason: strings.Join(values(m, "reason"), ", ")}
-	c.Q850, _ = ParseReason(c.Reason)
+	reason := strings.Join(values(m, "reason"), ", ")
+	c := Cause{Reason: said(reason)}
+	c.Q850, _ = ParseReason(reason)
 	if after := values(m, "retry-after"); len(after) > 0 {
 		c.RetryAfter = parseRetryAfter(after[0])
 	}
 	if res, ok := m.(*gosip.Response); ok {
-		c.Status, c.Phrase = res.StatusCode, printable(res.Reason)
+		c.Status, c.Phrase = res.StatusCode, said(res.Reason)
 	}
 	return c
 }

@@ -147,6 +147,25 @@ func quote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
 
+// said is what the other side wrote for people, fit for logs and records: some
+// write the number called into their words.
+func said(s string) string {
+	b := []byte(printable(s))
+	for i := 0; i < len(b); {
+		n := i
+		for n < len(b) && b[n] >= '0' && b[n] <= '9' {
+			n++
+		}
+		if n-i >= shortest {
+			for k := i + 3; k < n-2; k++ {
+				b[k] = '*'
+			}
+		}
+		i = n + 1
+	}
+	return string(b)
+}
+
 // printable replaces what does not belong in a header, log line or console.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {

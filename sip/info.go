@@ -56,7 +56,7 @@ func (c *Call) press(digit string, result chan<- error) {
 		case res == nil:
 			result <- ErrNoAnswer
 		case res.StatusCode >= 300:
-			result <- &RefusedError{"INFO", res.StatusCode, printable(res.Reason)}
+			result <- &RefusedError{"INFO", res.StatusCode, said(res.Reason)}
 		default:
 			result <- nil
 		}

@@ -200,7 +200,7 @@ func (c *Call) onProposed(p *proposal, req *gosip.Request, res *gosip.Response) 
 		c.conclude(sdpOf(res), nil)
 	case p.tries < maxTries && c.postpone(p, res):
 	default:
-		c.conclude(nil, &RefusedError{string(p.method), res.StatusCode, printable(res.Reason)})
+		c.conclude(nil, &RefusedError{string(p.method), res.StatusCode, said(res.Reason)})
 	}
 }
 

@@ -122,7 +122,7 @@ func (c *Call) onReferAnswer(seq uint32, req *gosip.Request, res *gosip.Response
 		result <- ErrNoAnswer
 	case res.StatusCode >= 300:
 		c.endRefer(req.CSeq().SeqNo)
-		result <- &RefusedError{"REFER", res.StatusCode, printable(res.Reason)}
+		result <- &RefusedError{"REFER", res.StatusCode, said(res.Reason)}
 	default:
 		result <- nil
 		if sub := values(res, "refer-sub"); len(sub) > 0 && strings.HasPrefix(strings.ToLower(strings.TrimSpace(sub[0])), "false") {
@@ -198,5 +198,5 @@ func parseSipfrag(body []byte) (status int, phrase string, ok bool) {
 	if err != nil || len(code) != 3 || status < 100 || status > 699 {
 		return 0, "", false
 	}
-	return status, printable(phrase), true
+	return status, said(phrase), true
 }
