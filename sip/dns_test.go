@@ -179,6 +179,8 @@ func TestATargetIsFoundByNAPTRThenSRVThenAddress(t *testing.T) { // RFC 3263 4
 	s.set("six.example", 60, &dnsmessage.AAAAResource{AAAA: netip.MustParseAddr("2001:db8::1").As16()})
 	s.set("none.example", 60, aRecord("192.0.2.5"))
 	s.set("_sip._udp.none.example", 60, srvRecord(0, 0, 0, ""))
+	s.set("_sip._udp.streams.example", 60, srvRecord(0, 0, 0, ""))
+	s.set("_sip._tcp.streams.example", 60, srvRecord(1, 0, 5060, "a.carrier.example"))
 	s.set("alias.example", 60, &dnsmessage.CNAMEResource{CNAME: dnsmessage.MustNewName("plain.example.")})
 	tests := []struct {
 		name, addr, transport string
@@ -193,6 +195,7 @@ func TestATargetIsFoundByNAPTRThenSRVThenAddress(t *testing.T) { // RFC 3263 4
 		{"no SRV: the host at its transport's port", "plain.example", "tcp", []string{"tcp:192.0.2.4:5060 p0 w0"}, ""},
 		{"no NAPTR and no SRV: UDP", "plain.example", "auto", []string{"udp:192.0.2.4:5060 p0 w0"}, ""},
 		{"IPv6 of a host without IPv4", "six.example:5060", "udp", []string{"udp:[2001:db8::1]:5060 p0 w0"}, ""},
+		{"a transport that is not served leaves the others", "streams.example", "auto", []string{"tcp:192.0.2.1:5060 p1 w0", "tcp:192.0.2.2:5060 p1 w0"}, ""},
 		{"SRV target . says there is none", "none.example", "udp", nil, "not served"},
 		{"a name nobody knows", "nobody.example:5060", "udp", nil, "no address"},
 	}

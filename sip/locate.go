@@ -44,12 +44,20 @@ func (r *resolver) locate(ctx context.Context, t Target, transport string) ([]en
 	if err != nil {
 		return nil, err
 	}
+	var unserved error
 	for _, s := range services {
 		base.network = s.network
 		found, err := r.serving(ctx, base, s.name)
+		if errors.Is(err, errNotServed) { // another transport may be
+			unserved = cmp.Or(unserved, err)
+			continue
+		}
 		if err != nil || len(found) > 0 {
 			return found, err
 		}
+	}
+	if unserved != nil {
+		return nil, unserved
 	}
 	base.network = cmp.Or(networkOf(transport), "UDP")
 	return r.at(ctx, base, host, defaultPort(base.network))
@@ -128,6 +136,9 @@ func (r *resolver) services(ctx context.Context, host, network string) ([]servic
 	return found, nil
 }
 
+// errNotServed is an SRV record with the target "." (RFC 2782).
+var errNotServed = errors.New("DNS says that it is not served")
+
 // serving are the endpoints an SRV name has.
 func (r *resolver) serving(ctx context.Context, base endpoint, name string) ([]endpoint, error) {
 	answer := r.ask(ctx, name, dnsmessage.TypeSRV)
@@ -135,7 +146,7 @@ func (r *resolver) serving(ctx context.Context, base endpoint, name string) ([]e
 		return nil, fmt.Errorf("asking where %s is served: %w", name, answer.broken)
 	}
 	if len(answer.srv) == 1 && answer.srv[0].target == "" {
-		return nil, fmt.Errorf("DNS says that %s is not served (RFC 2782)", name)
+		return nil, fmt.Errorf("%s: %w", name, errNotServed)
 	}
 	var all []endpoint
 	var errs []error
