@@ -10,7 +10,7 @@ import (
 
 const (
 	// admitFor is how long a trunk's address stays admitted after its last
-	// call began or ended; far longer than any call.
+	// call began or ended, or it was looked up last; far longer than any call.
 	admitFor = 4 * time.Hour
 
 	// minPacket is shorter than any SIP message; what is shorter is a NAT
@@ -23,7 +23,6 @@ const (
 type door struct {
 	mu       sync.RWMutex
 	admitted map[netip.Addr]time.Time
-	kept     map[netip.Addr]bool // of trunks that may call in
 	dropped  atomic.Uint64
 
 	ours  func(callID []byte) bool // whether a call of ours has this Call-ID
@@ -48,24 +47,12 @@ func (d *door) admit(ips []netip.Addr) {
 	}
 }
 
-// keep lets packets of these addresses in for good.
-func (d *door) keep(ips []netip.Addr) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.kept == nil {
-		d.kept = map[netip.Addr]bool{}
-	}
-	for _, ip := range ips {
-		d.kept[ip] = true
-	}
-}
-
 // open reports whether packets of this address come in.
 func (d *door) open(ip netip.Addr) bool {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	since, ok := d.admitted[ip]
-	return ok && time.Since(since) <= admitFor || d.kept[ip]
+	return ok && time.Since(since) <= admitFor
 }
 
 // lets reports whether a datagram comes in.

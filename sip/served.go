@@ -77,7 +77,7 @@ func (a *Agent) lookUp(ctx context.Context, k *kept) ([]endpoint, []netip.Addr) 
 		a.log.Warn("trunk not found", "trunk", k.Trunk, "err", err)
 		return nil, nil
 	}
-	a.door.keep(ips)
+	a.door.admit(ips) // again and again, by watch; what DNS has dropped runs out
 	a.served.mu.Lock()
 	defer a.served.mu.Unlock()
 	k.ips, k.at = ips, at
