@@ -25,7 +25,8 @@ func readChinese(text string, now time.Time) sentence {
 	runes, s.slots = readNumbers(runes)
 	runes, s.at = readTimes(runes, now)
 	s.tokens = make([]token, 0, len(runes))
-	s.filler, s.nod = len(runes) > 0, true
+	s.filler, s.nod = true, true
+	said := false
 	for _, r := range runes {
 		switch t := token(r); {
 		case t == tokAsk:
@@ -36,13 +37,15 @@ func readChinese(text string, now time.Time) sentence {
 				s.tokens = append(s.tokens, t)
 			}
 		case fillers[r]:
+			said = true
 			s.nod = s.nod && (strings.ContainsRune("嗯恩昂", r) || r == '呐' && len(runes) > 1)
 		default:
 			s.filler = false
 			s.tokens = append(s.tokens, t)
 		}
 	}
-	s.nod = s.nod && s.filler
+	s.filler = s.filler && (said || s.asked)
+	s.nod = s.nod && s.filler && said
 	s.tokens = trimPauses(unstutter(s.tokens))
 	return s
 }
@@ -175,7 +178,8 @@ func readEnglish(text string, now time.Time, dict map[string]token) sentence {
 	var s sentence
 	words, s.slots = readEnglishNumbers(words)
 	words, s.at = readEnglishTimes(words, now)
-	s.filler, s.nod = len(words) > 0, true
+	s.filler, s.nod = true, true
+	said := false
 	for _, w := range words {
 		switch {
 		case w == "?":
@@ -192,7 +196,9 @@ func readEnglish(text string, now time.Time, dict map[string]token) sentence {
 			s.filler = false
 			s.tokens = append(s.tokens, tokPhone)
 		case w == "uhhuh":
+			said = true
 		case englishFillers[w]:
+			said = true
 			s.nod = false
 		default:
 			s.filler = false
@@ -205,7 +211,8 @@ func readEnglish(text string, now time.Time, dict map[string]token) sentence {
 			}
 		}
 	}
-	s.nod = s.nod && s.filler
+	s.filler = s.filler && (said || s.asked)
+	s.nod = s.nod && s.filler && said
 	s.tokens = trimPauses(s.tokens)
 	return s
 }

@@ -123,6 +123,19 @@ func TestARefusalIsNeverReadAsYes(t *testing.T) {
 	}
 }
 
+// TestALineWithoutASoundAgreesToNothing: spaces and full stops are no nod.
+func TestALineWithoutASoundAgreesToNothing(t *testing.T) {
+	for _, lang := range []string{"zh-CN", "en"} {
+		for _, question := range Questions {
+			for _, s := range []string{"", " ", "   ", "...", "。。。", "，", "!", "-", "\t"} {
+				if in := Understand(s, question, lang, monday); in.Name != "other" {
+					t.Errorf("%s, asked %q: %q is %s by %s", lang, question, s, in.Name, in.Rule)
+				}
+			}
+		}
+	}
+}
+
 // TestAProhibitionOfSomethingElseIsNoOptOut: words that forbid and words for calling, which
 // together ask for no silence.
 func TestAProhibitionOfSomethingElseIsNoOptOut(t *testing.T) {
