@@ -17,7 +17,9 @@ func TestACallDoesNotMoveWhenThePersonHasRefusedMeanwhile(t *testing.T) {
 	t.Cleanup(func() { broken.Close() })
 	j, h := w.job("refused", "002"), &house{refuseAgain: errors.New("opted out")}
 	j.Trunk = sip.Trunk{Name: "broken", Addr: broken.Addr(), From: "02160000000"}
-	j.Failover = []sip.Trunk{w.trunk}
+	backup := w.trunk
+	backup.Priority = 1
+	j.Failover = []sip.Trunk{backup}
 	go func() {
 		if m, err := broken.Wait(t.Context(), "INVITE"); err == nil {
 			broken.Reply(m, 503, "Service Unavailable", "x")

@@ -39,8 +39,11 @@ func TestEveryKindOfPerson(t *testing.T) {
 	calls.Wait()
 	for _, who := range siptest.Cases() {
 		// A machine too busy to send in time damages words, and damaged words
-		// are not heard: such a call is placed once more, alone.
-		if v := visits[who.Suffix]; v.result.RTP.Skipped > 0 && v.result.Outcome == "no_interaction" && who.NextDisposition == "" {
+		// are not heard, ours or the network's: such a call is placed once more, alone.
+		v := visits[who.Suffix]
+		unheard := v.result.RTP.Skipped > 0 && v.result.Outcome == "no_interaction" ||
+			!v.result.Answered && v.result.Announced == "" && v.result.RTP.Received > 0 && v.result.Disposition != who.Disposition
+		if unheard && who.NextDisposition == "" {
 			v.result = w.dialer.Place(t.Context(), v.job, &house{})
 		}
 		t.Run(who.Name, func(t *testing.T) {
