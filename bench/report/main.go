@@ -35,7 +35,14 @@ type step struct {
 }
 
 // steps are all that is measured; together they take less than fifteen minutes.
-func steps(quick bool) []step {
+func steps(quick, brief bool) []step {
+	if brief {
+		return []step{
+			{"Setting calls up", 3 * time.Minute, []string{"setup", "-rates", "1000,50", "-seconds", "6", "-warmline", ""}},
+			{"Talking", 150 * time.Second, []string{"talk", "-calls", "1000", "-within", "110s"}},
+			{"Memory, and what is left behind", 3 * time.Minute, []string{"plateau", "-after", "2000"}},
+		}
+	}
 	if quick {
 		return []step{
 			{"Setting calls up", 3 * time.Minute, []string{"setup", "-seconds", "3", "-turns", "1"}},
@@ -62,16 +69,17 @@ type section struct {
 func main() {
 	out := flag.String("o", "docs/limits.md", "where the table is kept; empty keeps it nowhere")
 	quick := flag.Bool("quick", false, "a look at whether everything runs; its figures mean nothing")
+	brief := flag.Bool("brief", false, "some seven minutes: fewer paces and numbers of calls, nothing beside the peers")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *out, *quick); err != nil {
+	if err := run(ctx, *out, *quick, *brief); err != nil {
 		fmt.Fprintln(os.Stderr, "report:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, out string, quick bool) error {
+func run(ctx context.Context, out string, quick, brief bool) error {
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("finding the programs: %w", err)
@@ -82,7 +90,7 @@ func run(ctx context.Context, out string, quick bool) error {
 		return err
 	}
 	var found []section
-	for _, s := range steps(quick) {
+	for _, s := range steps(quick, brief) {
 		fmt.Fprintf(os.Stderr, "%s: %s\n", s.title, strings.Join(s.args, " "))
 		found = append(found, s.run(ctx, filepath.Dir(self)))
 		if ctx.Err() != nil {

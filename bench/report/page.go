@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -42,7 +43,7 @@ Measured, not promised. This page is written by `+"`make bench`"+`; do not edit 
 | machine | %s |
 | date | %s |
 | commit | %s |
-| command | `+"`make bench`"+`, %v |
+| command | `+"`"+command()+"`"+`, %v |
 | taken by the host meanwhile | %.1f %% |
 
 How noise is treated: processor time is user + system of one process, never a wall time; a figure is a ratio to a floor or peer that took turns with it on the same core in the same run. Callers and far end are pinned to a core each before they start, with SCHED_FIFO where that is permitted. In the talk figures a window of one second in which the host took more than 1 %%, or in which the floor itself was late, is thrown away; with fewer than %d left it says “%s” and nothing is judged. A target that was missed says NO.
@@ -77,6 +78,14 @@ func commit() string {
 		name += " with changes"
 	}
 	return name
+}
+
+// command is what was typed.
+func command() string {
+	if len(os.Args) < 2 {
+		return "make bench"
+	}
+	return "make bench ARGS=" + strings.Join(os.Args[1:], " ")
 }
 
 // measured is a line of go test -bench -benchmem.
