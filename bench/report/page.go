@@ -37,6 +37,7 @@ func limits(found []section, machine string, took time.Duration, stolen float64)
 	fmt.Fprintf(&b, `# Limits
 
 Measured, not promised. This page is written by `+"`make bench`"+`; do not edit it.
+How well answers are understood, with the confusion matrices: [understanding.md](understanding.md).
 
 | | |
 |---|---|
