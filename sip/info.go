@@ -20,18 +20,7 @@ func (c *Call) Press(ctx context.Context, keys string) error {
 		if digit == "" {
 			return fmt.Errorf("pressing %q: not a key of a telephone", k)
 		}
-		result := make(chan error, 1)
-		err := c.tell(ctx, func(c *Call) { c.press(digit, result) })
-		if err == nil {
-			select {
-			case err = <-result:
-			case <-c.gone:
-				err = ErrEnded
-			case <-ctx.Done():
-				err = ctx.Err()
-			}
-		}
-		if err != nil {
+		if err := c.wishFor(ctx, func(c *Call, result chan<- error) { c.press(digit, result) }); err != nil {
 			return fmt.Errorf("pressing a key: %w", err)
 		}
 	}

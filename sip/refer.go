@@ -28,21 +28,27 @@ type refer struct {
 // call, 100 to 699. The last one is a final status, or 0 when the other side
 // stops telling. Our own call goes on until either side hangs up.
 func (c *Call) Refer(ctx context.Context, target string) error {
-	result := make(chan error, 1)
-	err := c.tell(ctx, func(c *Call) { c.refer(target, result) })
-	if err == nil {
-		select {
-		case err = <-result:
-		case <-c.gone:
-			err = ErrEnded
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-	}
-	if err != nil {
+	if err := c.wishFor(ctx, func(c *Call, result chan<- error) { c.refer(target, result) }); err != nil {
 		return fmt.Errorf("transferring the call: %w", err)
 	}
 	return nil
+}
+
+// wishFor has the owner do something and waits for what came of it, for the call's
+// end, or for ctx.
+func (c *Call) wishFor(ctx context.Context, do func(c *Call, result chan<- error)) error {
+	result := make(chan error, 1)
+	if err := c.tell(ctx, func(c *Call) { do(c, result) }); err != nil {
+		return err
+	}
+	select {
+	case err := <-result:
+		return err
+	case <-c.gone:
+		return ErrEnded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // maxTarget is more than any URI of a phone needs.
